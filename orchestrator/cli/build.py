@@ -1,0 +1,104 @@
+"""`orchestrator build`: the whole pipeline."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@click.command(
+    "build",
+    epilog="""Examples:
+
+\b
+  orchestrator build
+  orchestrator build --source registry.example.io/modules --tag v1.2.3
+  orchestrator build --until digests
+  orchestrator build -- --platform linux/amd64
+""",
+)
+@options.settings_options
+@options.selection_options
+@options.output_option
+@options.log_option
+@click.argument("arguments", nargs=-1, metavar="[-- WERF_ARGUMENT...]")
+def command(
+    directory: Path,
+    first: str | None,
+    last: str | None,
+    forced: tuple[str, ...],
+    output: str,
+    log_format: str,
+    arguments: tuple[str, ...],
+    **flags: Any,
+) -> None:
+    """Bring the module to a registry: render, build, digests, module, release, register.
+
+    What holds already is not done again: run the same command after any failure. The last line on
+    stdout is the module image, R/M@sha256:…
+    """
+    from orchestrator.engine.run import Selection
+    from orchestrator.stages import pipeline
+
+    chosen = options.forced_stages(forced)
+    with (
+        options.reporter(log_format) as tell,
+        options.opened(directory, flags, forced=chosen, arguments=arguments) as ctx,
+        pipeline.locked(ctx),
+    ):
+        tell("target", module=ctx.module.name, version=ctx.version, reference=ctx.module_reference)
+        if ctx.chosen.warning:
+            tell("warning", text=ctx.chosen.warning)
+        selection = Selection(first=first, last=last, forced=chosen)
+        outcome = pipeline.pipeline(ctx, selection, repair=True, tell=tell).execute(tell)
+        report = pipeline.summary(ctx, outcome)
+        pipeline.write_reports(ctx, report)
+    if output == "json":
+        options.print_json(report)
+        return
+    click.echo(table(report), err=True)
+    if pipeline.nothing_done(outcome):
+        click.echo("nothing to do", err=True)
+    if "image" in report:
+        module = report["module"]
+        click.echo(f"{module['repository']}@{report['image']['digest']}")
+
+
+def table(report: "Mapping[str, Any]") -> str:
+    """What lies in the registry now."""
+    rows = [("IMAGE", "TAG", "DIGEST", "SIZE", "", "")]
+    for image in report.get("images", ()):
+        how = "built" if image["built"] else "reused"
+        seconds = f"{image['seconds']:.1f} s" if image["built"] else ""
+        rows.append(
+            (image["name"], _short(image["tag"]), _digest(image), _size(image), how, seconds)
+        )
+    for name, key in (("(module)", "image"), ("(release)", "release")):
+        if key in report:
+            image = report[key]
+            rows.append((name, image["tag"], _digest(image), _size(image), "", ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines)
+
+
+def _short(tag: str) -> str:
+    return tag if len(tag) <= 24 else f"{tag[:8]}…{tag[-14:]}"
+
+
+def _digest(image: "Mapping[str, Any]") -> str:
+    return str(image["digest"])[:19]
+
+
+def _size(image: "Mapping[str, Any]") -> str:
+    size = float(image["size"])
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

@@ -1,0 +1,157 @@
+"""Options that verbs share, made from the table of settings, and what they open."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.settings import OPTIONS, Kind, Option
+
+if TYPE_CHECKING:
+    from orchestrator.log import Reporter
+    from orchestrator.stages.context import Context
+
+STAGES = ("render", "build", "digests", "module", "release", "register")
+
+_TYPES = {Kind.WHOLE: click.INT, Kind.FLAG: click.BOOL}
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Every setting that has a flag, with its environment name in the help."""
+    for option in reversed(OPTIONS):
+        if option.flag is not None:
+            command = _click_option(option)(command)
+    return directory_option(command)
+
+
+def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "-C",
+        "directory",
+        envvar="ORCHESTRATOR_DIRECTORY",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        metavar="DIR",
+        help="Directory of the module.  [env: ORCHESTRATOR_DIRECTORY]",
+    )(command)
+
+
+def _click_option(option: Option) -> Callable[..., Any]:
+    more: dict[str, Any] = {}
+    if option.kind is Kind.LIST:
+        more["multiple"] = True
+    elif option.choices:
+        more["metavar"] = "|".join(option.choices)
+    elif "/" not in (option.flag or ""):
+        more["metavar"] = {"source": "R", "name": "M", "tag": "VERSION"}.get(
+            option.name, "N" if option.kind is Kind.WHOLE else "TEXT"
+        )
+    default = "" if option.default in (None, (), False) else f"; default: {option.default}"
+    return click.option(
+        option.flag or "",
+        option.name,
+        default=None,
+        help=f"{option.help}  [env: {option.env}{default}]",
+        **more,
+    )
+
+
+def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "-o",
+        "--output",
+        "output",
+        envvar="ORCHESTRATOR_OUTPUT",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="Form of the result on stdout.  [env: ORCHESTRATOR_OUTPUT; default: text]",
+    )(command)
+
+
+def log_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--log-format",
+        envvar="ORCHESTRATOR_LOG_FORMAT",
+        type=click.Choice(["auto", "text", "json"]),
+        default="auto",
+        help="Form of the messages on stderr.  [env: ORCHESTRATOR_LOG_FORMAT; default: auto]",
+    )(command)
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--from, --until and --force."""
+    stage = click.Choice(STAGES)
+    for declare in (
+        click.option(
+            "--force",
+            "forced",
+            envvar="ORCHESTRATOR_FORCE",
+            is_flag=False,
+            flag_value="all",
+            multiple=True,
+            type=click.Choice([*STAGES, "all"]),
+            metavar="[STAGE]",
+            help="Run a stage, or all, though nothing changed; module, release or all also replace "
+            "a published version.  [env: ORCHESTRATOR_FORCE]",
+        ),
+        click.option(
+            "--until",
+            "last",
+            envvar="ORCHESTRATOR_UNTIL",
+            type=stage,
+            metavar="STAGE",
+            help="Stop after this stage.  [env: ORCHESTRATOR_UNTIL]",
+        ),
+        click.option(
+            "--from",
+            "first",
+            envvar="ORCHESTRATOR_FROM",
+            type=stage,
+            metavar="STAGE",
+            help="Run this stage and those after it, with the remembered results of those before.  "
+            "[env: ORCHESTRATOR_FROM]",
+        ),
+    ):
+        command = declare(command)
+    return command
+
+
+def forced_stages(forced: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(STAGES) if "all" in forced else frozenset(forced)
+
+
+@contextmanager
+def opened(
+    directory: Path,
+    flags: Mapping[str, Any],
+    *,
+    forced: frozenset[str] = frozenset(),
+    arguments: tuple[str, ...] = (),
+) -> Iterator["Context"]:
+    """A context for the module in `directory`, with signals passed on to what it runs."""
+    from orchestrator.process import LocalRunner
+    from orchestrator.stages.context import Request, open_context
+
+    environ = dict(os.environ)
+    runner = LocalRunner(environ)
+    click.get_current_context().obj.runners.append(runner)
+    request = Request(
+        directory=directory, flags=flags, environ=environ, forced=forced, arguments=arguments
+    )
+    with open_context(request, runner) as context:
+        yield context
+
+
+def reporter(log_format: str) -> "Reporter":
+    from orchestrator.log import make_reporter
+
+    return make_reporter(log_format, os.environ)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    from orchestrator.fsio import pretty_json
+
+    click.echo(pretty_json(value), nl=False)

@@ -1,0 +1,315 @@
+"""What the stages work on: settings, module, version, repositories and the way to them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from orchestrator.errors import ConfigError, Finding, ToolMissing
+from orchestrator.fsio import atomic_write
+from orchestrator.model import Reference, Repository
+
+if TYPE_CHECKING:
+    from orchestrator.builders import Builder
+    from orchestrator.git import Snapshot, Tree
+    from orchestrator.module import Module
+    from orchestrator.process import Runner
+    from orchestrator.registry.client import Registry
+    from orchestrator.settings import Settings
+    from orchestrator.version import Chosen
+
+T = TypeVar("T")
+
+WORK: Final = ".orchestrator"
+LOCAL_SOURCE_PATH: Final = "modules"
+
+
+@dataclass(kw_only=True)
+class Context:
+    """One module, one version, one target. `source` is R, `repository` is R/M."""
+
+    directory: Path
+    environ: Mapping[str, str]
+    settings: "Settings"
+    runner: "Runner"
+    snapshot: "Snapshot"
+    tree: "Tree"
+    module: "Module"
+    chosen: "Chosen"
+    source: Repository
+    local: bool
+    forced: frozenset[str] = frozenset()
+    arguments: tuple[str, ...] = ()
+    built: dict[str, tuple[bool, float]] = field(default_factory=dict)
+    replaced: list[str] = field(default_factory=list)
+    kept: str | None = None
+
+    @property
+    def work(self) -> Path:
+        return self.directory / WORK
+
+    @property
+    def version(self) -> str:
+        return self.chosen.version.tag
+
+    @property
+    def release(self) -> bool:
+        return self.chosen.version.release
+
+    @cached_property
+    def repository(self) -> Repository:
+        return self.source / self.module.name
+
+    @cached_property
+    def releases(self) -> Repository:
+        return self.repository / "release"
+
+    @cached_property
+    def stages_repository(self) -> Repository:
+        """Where the builder keeps what it builds; R/M unless --repo says otherwise."""
+        text = self.settings["repo"]
+        return Repository.parse(text) if text and not self.local else self.repository
+
+    @property
+    def module_reference(self) -> Reference:
+        return self.repository.tagged(self.version)
+
+    @property
+    def release_reference(self) -> Reference:
+        return self.releases.tagged(self.version)
+
+    @property
+    def target(self) -> str:
+        """Names the target in journal and fingerprints; the local registry's port may change."""
+        return f"local/{self.repository.path}" if self.local else str(self.repository)
+
+    def stable(self, repository: Repository) -> str:
+        """A repository's name as `target` writes it."""
+        return f"local/{repository.path}" if self.local else str(repository)
+
+    @property
+    def may_replace(self) -> bool:
+        """A published version may get another digest: development tags, or --force."""
+        return not self.release or bool(self.forced & {"module", "release"})
+
+    @cached_property
+    def registry(self) -> "Registry":
+        from orchestrator.registry.client import Registry
+
+        given = self.settings["docker_config"]
+        ca_file = self.settings["ca_file"]
+        return Registry.connect(
+            env=self.environ,
+            runner=self.runner,
+            insecure=self.settings["insecure_registry"],
+            ca_file=Path(ca_file) if ca_file else None,
+            retries=self.settings["retries"],
+            timeout=float(self.settings["timeout"]),
+            concurrency=self.settings["concurrency"],
+            docker_config=Path(given) if given else None,
+        )
+
+    @cached_property
+    def builder(self) -> "Builder":
+        wanted = self.settings["builder"]
+        werf = self.settings["werf"]
+        if wanted == "werf" or (wanted == "auto" and self.runner.which(werf) is not None):
+            from orchestrator.builders.werf import Werf
+
+            return Werf(self.runner, werf)
+        from orchestrator.builders.buildah import Buildah
+
+        if self.runner.which("buildah") is None:
+            raise ToolMissing(
+                "no builder: neither werf nor buildah is on PATH",
+                hint="install werf (werf.io, Getting started), "
+                "or for Dockerfile images only: apt-get install buildah",
+            )
+        return Buildah(self.runner, self.registry)
+
+    @cached_property
+    def created(self) -> str | None:
+        """RFC 3339 time of the commit or $SOURCE_DATE_EPOCH; none for development builds,
+
+        whose digest then moves only when their content does.
+        """
+        import datetime
+
+        if not self.release:
+            return None
+        epoch = self.environ.get("SOURCE_DATE_EPOCH", "")
+        seconds = int(epoch) if epoch.isdigit() else self.snapshot.committed_at
+        moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asked for."""
+
+    directory: Path
+    flags: Mapping[str, Any]
+    environ: Mapping[str, str]
+    forced: frozenset[str] = frozenset()
+    arguments: tuple[str, ...] = ()
+
+
+@contextmanager
+def open_context(request: Request, runner: "Runner") -> Iterator[Context]:
+    """Everything the stages need, read and checked; raises ConfigError with all findings at once."""
+    from orchestrator import settings as settings_
+
+    if not request.directory.is_dir():
+        raise ConfigError(f"{request.directory} is not a directory", hint="see -C")
+    directory = request.directory.resolve()
+    gather = _Gather()
+    file = settings_.read_file(directory)
+    settings = gather(lambda: settings_.resolve(request.flags, request.environ, file))
+    with ExitStack() as stack:
+        context = _context(request, directory, runner, settings, gather, stack)
+        make_work_directory(directory)
+        yield context
+
+
+def _context(
+    request: Request,
+    directory: Path,
+    runner: "Runner",
+    settings: "Settings | None",
+    gather: "_Gather",
+    stack: ExitStack,
+) -> Context:
+    from orchestrator import git
+    from orchestrator import module as module_
+    from orchestrator import version as version_
+
+    snapshot = git.snapshot(runner, directory, with_dirty=False)
+    tag = settings.by_name["tag"] if settings else None
+    chosen = gather(
+        lambda: version_.choose(
+            (tag.value, tag.origin) if tag and tag.value else None,
+            request.environ,
+            tags=snapshot.tags,
+            branch=snapshot.branch,
+        )
+    )
+    if chosen and not chosen.version.release and snapshot.dirty:
+        snapshot = git.snapshot(runner, directory, with_dirty=True)
+    tree = git.Tree(runner, directory, snapshot.tree)
+    if chosen and chosen.version.release:
+        gather(lambda: _refuse_dirty(snapshot, tree, chosen))
+    name = settings["name"] if settings else None
+    module = gather(lambda: module_.load(tree, name=name))
+    gather.done()
+    assert settings and chosen and module  # noqa: S101  done() has raised otherwise
+    source = _source(settings, module.name)
+    local = source is None
+    if source is None:
+        source = _serve_locally(runner, directory, stack)
+    return Context(
+        directory=directory,
+        environ=request.environ,
+        settings=settings,
+        runner=runner,
+        snapshot=snapshot,
+        tree=tree,
+        module=module,
+        chosen=chosen,
+        source=source,
+        local=local,
+        forced=request.forced,
+        arguments=request.arguments,
+    )
+
+
+def _source(settings: "Settings", name: str) -> Repository | None:
+    """R as given, or the parent of --repo where that is R/M; None asks for the local registry."""
+    if settings["source"]:
+        return _parsed(settings, "source")
+    if not settings["repo"]:
+        return None
+    repo = _parsed(settings, "repo")
+    if repo.last != name or repo.parent is None:
+        raise ConfigError(
+            f"the module source is not given, and {repo} ({settings.origin('repo')}) does not end "
+            f"in /{name}, so that it could be told from there",
+            hint="give the source with --source or $MODULES_MODULE_SOURCE",
+        )
+    return repo.parent
+
+
+def _parsed(settings: "Settings", name: str) -> Repository:
+    try:
+        return Repository.parse(settings[name])
+    except ConfigError as error:
+        finding = Finding(settings.origin(name), 0, f"{name}: {error.message}")
+        raise ConfigError("the settings are not right", [finding], hint=error.hint) from None
+
+
+def _serve_locally(runner: "Runner", directory: Path, stack: ExitStack) -> Repository:
+    from orchestrator.registry import embedded
+
+    make_work_directory(directory)
+    address = stack.enter_context(embedded.serve(runner, directory / WORK / "registry"))
+    return Repository(address, LOCAL_SOURCE_PATH)
+
+
+def make_work_directory(directory: Path) -> None:
+    """The work directory ignores itself: nothing in it is ever committed or seen by git."""
+    ignore = directory / WORK / ".gitignore"
+    if not ignore.exists():
+        atomic_write(ignore, b"*\n")
+
+
+def _refuse_dirty(snapshot: "Snapshot", tree: "Tree", chosen: "Chosen") -> None:
+    """A release is built from a commit: changed files, and new ones that it would hold, are refused."""
+    from orchestrator.artifacts import bundle_paths
+
+    tracked = set(tree.paths())
+    published = set(bundle_paths(snapshot.dirty))
+    roots = ("images/", ".werf/", "werf")
+    wrong = [
+        path
+        for path in snapshot.dirty
+        if path in tracked or path in published or path.startswith(roots)
+    ]
+    if wrong:
+        raise ConfigError(
+            f"{chosen.version} is a release ({chosen.origin}), but files are not committed",
+            [Finding(path, 0, "not committed") for path in sorted(wrong)],
+            hint="commit or stash them, or give --tag NAME for a development build",
+        )
+
+
+class _Gather:
+    """Runs checks and keeps their ConfigErrors, to show all at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[ConfigError] = []
+
+    def __call__(self, check: Callable[[], T]) -> T | None:
+        try:
+            return check()
+        except ConfigError as error:
+            self._errors.append(error)
+            return None
+
+    def done(self) -> None:
+        if not self._errors:
+            return
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        findings = [
+            finding
+            for error in self._errors
+            for finding in (error.findings or (Finding("settings", 0, error.message),))
+        ]
+        hints = [error.hint for error in self._errors if error.hint]
+        raise ConfigError(
+            "; ".join(error.message for error in self._errors),
+            findings,
+            hint="; ".join(hints) or None,
+        )
+

@@ -1,0 +1,191 @@
+"""Versions that are already there: finish, keep, replace or refuse, told by their annotations.
+
+Annotations are part of the manifest and so of its digest: they hold nothing but what was built from.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator.engine.stage import Tell
+from orchestrator.errors import ConflictError, VerificationError
+from orchestrator.model import Digest, Reference
+from orchestrator.registry import image as image_
+from orchestrator.registry.client import Manifest
+from orchestrator.stages.context import Context
+
+TITLE: Final = "org.opencontainers.image.title"
+VERSION: Final = "org.opencontainers.image.version"
+REVISION: Final = "org.opencontainers.image.revision"
+CREATED: Final = "org.opencontainers.image.created"
+INPUTS: Final = "io.deckhouse.orchestrator.inputs"
+MODULE: Final = "io.deckhouse.orchestrator.module"
+
+_LAYER_LIMIT: Final = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a module image was made from: the commit (releases only) and a hash of all inputs."""
+
+    commit: str
+    inputs: str
+
+    def made(self, manifest: Manifest) -> bool:
+        """Whether this manifest says that it was made from the same."""
+        there = manifest.annotations
+        return there.get(INPUTS) == self.inputs and there.get(REVISION, "") == self.commit
+
+
+def annotations(ctx: Context, origin: Origin) -> dict[str, str]:
+    """Of a module image. A development build names no commit: its digest follows its content."""
+    values = {TITLE: str(ctx.module.name), VERSION: ctx.version, INPUTS: origin.inputs}
+    if ctx.release:
+        values |= {REVISION: origin.commit, CREATED: ctx.created or ""}
+    return values
+
+
+def release_annotations(ctx: Context, module: str) -> dict[str, str]:
+    """Of a release image: it names the module image that it released."""
+    values = {TITLE: str(ctx.module.name), VERSION: ctx.version, MODULE: module}
+    if ctx.release:
+        values |= {REVISION: ctx.snapshot.commit, CREATED: ctx.created or ""}
+    return values
+
+
+def moved(ctx: Context, reference: Reference, digest: Digest) -> str | None:
+    """What is wrong with a tag that should name this digest."""
+    found = ctx.registry.head(reference)
+    name = f"{ctx.stable(reference.repository)}:{reference.tag}"
+    if found is None:
+        return f"{name} is gone"
+    if found.digest != digest:
+        return f"{name} is {found.digest} now"
+    return None
+
+
+def refuse_foreign(ctx: Context, tell: Tell) -> None:
+    """Before a build: a released version that another commit or program made stays as it is."""
+    if ctx.may_replace:
+        return
+    release, module = ctx.registry.map(
+        ctx.registry.manifest, (ctx.release_reference, ctx.module_reference)
+    )
+    if release is None:
+        return
+    revision = (module or release).annotations.get(REVISION)
+    if revision == ctx.snapshot.commit:
+        tell("published", reference=str(ctx.module_reference), commit=revision)
+        return
+    maker = f"commit {revision}" if revision else "another program, or an unknown commit"
+    raise _conflict(
+        ctx,
+        f"{ctx.release_reference} is published from {maker}, this is commit {ctx.snapshot.commit}",
+        release,
+    )
+
+
+def settle_module(ctx: Context, image: image_.Image, origin: Origin, tell: Tell) -> Digest:
+    """The digest that `R/M:VERSION` has in the end; raises ConflictError."""
+    reference = ctx.module_reference
+    there = ctx.registry.manifest(reference)
+    if there is None:
+        restored = _restore(ctx, image, origin, tell)
+        return restored or _push(ctx, image, reference, tell)
+    if there.digest == image.digest:
+        return _complete(ctx, image, reference, tell)
+    if not ctx.may_replace:
+        if origin.made(there) and _whole(ctx, there):
+            tell("kept", reference=str(reference), digest=there.digest, instead_of=image.digest)
+            ctx.kept = there.digest
+            return there.digest
+        if ctx.registry.head(ctx.release_reference) is not None:
+            raise _conflict(
+                ctx, f"{reference} is {there.digest}, this build is {image.digest}", there
+            )
+        tell("unfinished", reference=str(reference), digest=there.digest)
+    _replaces(ctx, reference, there, image, tell)
+    return _push(ctx, image, reference, tell)
+
+
+def settle_release(ctx: Context, image: image_.Image, tell: Tell) -> Digest:
+    """The digest that `R/M/release:VERSION` has in the end; raises ConflictError."""
+    reference = ctx.release_reference
+    there = ctx.registry.manifest(reference)
+    if there is None:
+        return _push(ctx, image, reference, tell)
+    if there.digest == image.digest:
+        return _complete(ctx, image, reference, tell)
+    if not ctx.may_replace:
+        raise _conflict(ctx, f"{reference} is {there.digest}, this build is {image.digest}", there)
+    _replaces(ctx, reference, there, image, tell)
+    return _push(ctx, image, reference, tell)
+
+
+def _restore(ctx: Context, image: image_.Image, origin: Origin, tell: Tell) -> Digest | None:
+    """A released version whose module tag was deleted gets the very same manifest back."""
+    if ctx.may_replace:
+        return None
+    release = ctx.registry.manifest(ctx.release_reference)
+    named = release.annotations.get(MODULE) if release else None
+    if release is None or named == image.digest:
+        return None
+    old = ctx.registry.manifest(ctx.repository.at(Digest.parse(named))) if named else None
+    if old is None or not origin.made(old) or not _whole(ctx, old):
+        raise _conflict(
+            ctx,
+            f"{ctx.release_reference} released {named or 'an unknown module image'}, which is gone "
+            f"from {ctx.module_reference}; this build is {image.digest}",
+            release,
+        )
+    tell("restored", reference=str(ctx.module_reference), digest=old.digest)
+    return ctx.registry.put_manifest(ctx.module_reference, old.data, old.media_type)
+
+
+def _complete(ctx: Context, image: image_.Image, reference: Reference, tell: Tell) -> Digest:
+    """The same digest is there; only a blob may be missing."""
+    if image_.closure(ctx.registry, reference):
+        return _push(ctx, image, reference, tell)
+    tell("present", reference=str(reference), digest=image.digest)
+    return image.digest
+
+
+def _push(ctx: Context, image: image_.Image, reference: Reference, tell: Tell) -> Digest:
+    digest = image_.push(ctx.registry, image, reference)
+    tell("pushed", reference=str(reference), digest=digest)
+    return digest
+
+
+def _replaces(
+    ctx: Context, reference: Reference, there: Manifest, image: image_.Image, tell: Tell
+) -> None:
+    tell("replaced", reference=str(reference), was=there.digest, digest=image.digest)
+    ctx.replaced.append(f"{reference} was {there.digest}")
+
+
+def _whole(ctx: Context, manifest: Manifest) -> bool:
+    """Whether a module image of ours and all application images that it names are there."""
+    reference = ctx.repository.at(manifest.digest)
+    if manifest.is_index or len(manifest.layers) != 1 or image_.closure(ctx.registry, reference):
+        return False
+    try:
+        layer = ctx.registry.read_blob(ctx.repository, manifest.layers[0].digest, _LAYER_LIMIT)
+        text = next(f.data for f in image_.extract(layer) if f.path == "images_digests.json")
+        digests = [Digest.parse(digest) for digest in json.loads(text).values()]
+    except (StopIteration, ValueError, AttributeError, VerificationError):
+        return False
+    return all(ctx.registry.map(lambda digest: _image_whole(ctx, digest), digests))
+
+
+def _image_whole(ctx: Context, digest: Digest) -> bool:
+    return not image_.closure(ctx.registry, ctx.repository.at(digest))
+
+
+def _conflict(ctx: Context, message: str, there: Manifest) -> ConflictError:
+    made = there.annotations.get(CREATED)
+    since = f" (made {made})" if made else ""
+    return ConflictError(
+        message + since,
+        hint=f"publish under a new version; to replace {ctx.version} all the same, "
+        "knowing that clusters keep their old copy, add --force",
+    )

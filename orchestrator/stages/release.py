@@ -1,0 +1,56 @@
+"""release: version.json, module.yaml and the changelog -> `R/M/release:VERSION`."""
+
+from typing import Final
+
+from orchestrator.stages import published
+from orchestrator.artifacts import changelog_path, version_json
+from orchestrator.engine.stage import Inputs, Results, Stage, Tell
+from orchestrator.model import Digest
+from orchestrator.registry import image as image_
+from orchestrator.stages import module
+from orchestrator.stages.context import Context
+
+
+def _sources(ctx: Context) -> dict[str, str]:
+    """File in the release image -> file of the module's tree."""
+    changelog = changelog_path(ctx.tree.paths(), ctx.version)
+    sources = {"module.yaml": "module.yaml"}
+    return sources | ({"changelog.yaml": changelog} if changelog else {})
+
+
+def inputs(ctx: Context, _results: Results) -> Inputs:
+    files = {name: ctx.tree.id_of(path) or "" for name, path in _sources(ctx).items()}
+    return Inputs(values={**files, "version": ctx.version, "repository": ctx.target})
+
+
+def run(ctx: Context, results: Results, tell: Tell) -> module.Published:
+    sources = _sources(ctx)
+    contents = ctx.tree.read_all(sorted(set(sources.values())))
+    files = [
+        image_.LayerFile(path=name, data=contents[path], executable=False)
+        for name, path in sources.items()
+    ]
+    version = version_json(ctx.chosen.version)
+    files.append(image_.LayerFile(path="version.json", data=version, executable=False))
+    image = image_.assemble(
+        files,
+        annotations=published.release_annotations(ctx, results[module.STAGE].digest),
+        created=ctx.created,
+    )
+    digest = published.settle_release(ctx, image, tell)
+    return module.Published(tag=ctx.version, digest=digest, size=image.size)
+
+
+def probe(ctx: Context, result: module.Published) -> str | None:
+    return published.moved(ctx, ctx.releases.tagged(result.tag), Digest.parse(result.digest))
+
+
+STAGE: Final = Stage(
+    name="release",
+    revision=1,
+    needs=(module.STAGE,),
+    result=module.Published,
+    inputs=inputs,
+    run=run,
+    probe=probe,
+)
