@@ -5,7 +5,6 @@ from typing import Final
 
 from orchestrator.engine.stage import Inputs, Result, Results, Stage, Tell
 from orchestrator.registry import image as image_
-from orchestrator.stages import release
 from orchestrator.stages.context import Context
 
 
@@ -42,7 +41,8 @@ def probe(ctx: Context, _result: Registered) -> str | None:
 STAGE: Final = Stage(
     name="register",
     revision=1,
-    needs=(release.STAGE,),
+    # No need of the release's result: its place in the pipeline, after the release, is what counts.
+    needs=(),
     result=Registered,
     inputs=inputs,
     run=run,

@@ -1,0 +1,57 @@
+"""Killed with -9 at every journal append and around every registry write, a re-run ends the same."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.stages import PIPELINE
+from tests.harness import Project, RealRegistry, make_project
+
+DYING = (sys.executable, str(Path(__file__).with_name("dying.py")))
+
+
+def _project(directory: Path, registry: RealRegistry, source: str) -> Project:
+    project = make_project(directory / "echo")
+    project.env["MODULES_MODULE_SOURCE"] = f"{registry.address}/{source}"
+    project.env["ORCHESTRATOR_BUILDER"] = "buildah"
+    return project
+
+
+def _whole(registry: RealRegistry, source: str) -> None:
+    """No name without its closure: a release only with its module image and all it names."""
+    tree = registry.tree(source, "echo")
+    if tree["source"]:
+        assert tree["release"]
+    if tree["release"]:
+        assert "v1.0.0" in tree["module"]
+        assert len(tree["module"]) == 3
+
+
+@pytest.mark.slow
+def test_every_point(tmp_path: Path, shared_registry: RealRegistry) -> None:
+    registry = shared_registry
+    calm = _project(tmp_path / "calm", registry, "calm")
+    listing = tmp_path / "points"
+    done = calm.run("count", "build", program=DYING, env={"POINTS": str(listing)})
+    assert done.code == 0, done.err
+    points = listing.read_text().splitlines()
+    expected = registry.tree("calm", "echo")
+    for stage in PIPELINE:
+        for event in ("started", "done"):
+            assert f"after journal {stage.name} {event}" in points
+    assert sum(point.startswith("before PUT") for point in points) >= 8
+
+    for number, name in enumerate(points, start=1):
+        source = f"crash-{number}"
+        project = _project(tmp_path / source, registry, source)
+        died = project.run(str(number), "build", program=DYING)
+        assert died.code == -9, f"{name}: {died.err}"
+        _whole(registry, source)
+        again = project.run("build")
+        assert again.code == 0, f"{name}: {again.err}"
+        assert registry.tree(source, "echo") == expected, name
+        registry.forget()
+        third = project.run("build")
+        assert "nothing to do" in third.err, f"{name}: {third.err}"
+        assert registry.writes() == [], name
