@@ -1,0 +1,499 @@
+"""The operations of a registry: manifests, blobs, tags, copies. HEAD before PUT, digests checked."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from orchestrator.errors import ConfigError, RegistryError, VerificationError
+from orchestrator.model import Digest, Reference, Repository
+from orchestrator.process import Runner
+from orchestrator.registry.auth import AuthTransport, DockerConfig
+from orchestrator.registry.retry import Retry, RetryLater, retry_after
+from orchestrator.registry.transport import (
+    Body,
+    HttpTransport,
+    RedirectTransport,
+    Request,
+    Response,
+    Transport,
+    follow,
+    is_loopback,
+)
+
+OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+INDEX_TYPES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
+MANIFEST_TYPES: Final = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
+
+_TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT_CODES: Final = frozenset({"TOOMANYREQUESTS", "UNAVAILABLE"})
+_MOST_PAGES: Final = 10_000
+_NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """What a manifest says of a blob or another manifest; `size` in bytes."""
+
+    media_type: str
+    digest: Digest
+    size: int
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Raises RegistryError where it is no descriptor."""
+        try:
+            size = value["size"]
+            if not isinstance(size, int) or size < 0:
+                raise ValueError(size)
+            return cls(
+                media_type=str(value["mediaType"]), digest=Digest.parse(value["digest"]), size=size
+            )
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            raise RegistryError(f"a manifest holds a broken descriptor: {error}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The bytes of a manifest, whose hash is `digest`."""
+
+    media_type: str
+    digest: Digest
+    data: bytes
+    json: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def is_index(self) -> bool:
+        return self.media_type in INDEX_TYPES
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        found = self.json.get("annotations")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def config(self) -> Descriptor:
+        return Descriptor.from_json(self.json.get("config"))
+
+    @property
+    def layers(self) -> tuple[Descriptor, ...]:
+        return self._descriptors("layers")
+
+    @property
+    def children(self) -> tuple[Descriptor, ...]:
+        """The manifests of an index."""
+        return self._descriptors("manifests")
+
+    def _descriptors(self, key: str) -> tuple[Descriptor, ...]:
+        found = self.json.get(key)
+        return tuple(map(Descriptor.from_json, found if isinstance(found, list) else ()))
+
+
+class Registry:
+    """All registries that a run talks to; thread-safe."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        retry: Retry,
+        insecure: bool = False,
+        concurrency: int = 8,
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._transport = transport
+        self._retry = retry
+        self._insecure = insecure
+        self._concurrency = concurrency
+        self._schemes: dict[str, str] = {}
+        self.forget_tokens = forget
+
+    @classmethod
+    def connect(
+        cls,
+        *,
+        env: Mapping[str, str],
+        runner: Runner,
+        insecure: bool = False,
+        ca_file: Path | None = None,
+        retries: int = 5,
+        timeout: float = 60.0,
+        concurrency: int = 8,
+        docker_config: Path | None = None,
+    ) -> Self:
+        """Over HTTP, with credentials from the Docker config; `timeout` in seconds."""
+        http = HttpTransport(
+            environ=env, timeout=timeout, connections=concurrency, ca_file=ca_file
+        )
+        home = Path(env.get("HOME") or Path.home())
+        config = DockerConfig(docker_config or home / ".docker", runner)
+        auth = AuthTransport(RedirectTransport(http), config)
+        return cls(
+            auth,
+            retry=Retry(retries=retries),
+            insecure=insecure,
+            concurrency=concurrency,
+            forget=auth.forget,
+        )
+
+    # Manifests
+
+    def head(self, reference: Reference) -> Descriptor | None:
+        """What a reference names, None where there is nothing."""
+        response = self._ask("HEAD", reference)
+        if response is None:
+            return None
+        claimed = response.headers.get("docker-content-digest")
+        length = response.headers.get("content-length", "")
+        if claimed is None or not length.isdigit():
+            manifest = self.manifest(reference)
+            if manifest is None:
+                return None
+            return Descriptor(
+                media_type=manifest.media_type, digest=manifest.digest, size=manifest.size
+            )
+        digest = _parsed_digest(claimed, reference)
+        if reference.digest is not None and digest != reference.digest:
+            raise VerificationError(f"{reference}: the registry answers with {digest}")
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip()
+        return Descriptor(media_type=media_type, digest=digest, size=int(length))
+
+    def manifest(self, reference: Reference) -> Manifest | None:
+        """The manifest, its bytes checked against every digest at hand; None where there is none."""
+        response = self._ask("GET", reference)
+        if response is None:
+            return None
+        data = response.body
+        digest = Digest("sha256:" + hashlib.sha256(data).hexdigest())
+        claimed = response.headers.get("docker-content-digest")
+        for expected in filter(None, (claimed, reference.digest)):
+            if expected != digest:
+                raise VerificationError(
+                    f"{reference}: the manifest has the digest {digest}, not {expected[:80]}",
+                    hint="something between here and the registry changes its answers",
+                )
+        value = _json(data, str(reference))
+        if not isinstance(value, dict):
+            raise RegistryError(f"{reference}: the manifest is not a JSON object")
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip()
+        if media_type not in MANIFEST_TYPES:
+            media_type = str(value.get("mediaType") or media_type)
+        return Manifest(media_type=media_type, digest=digest, data=data, json=value)
+
+    def put_manifest(self, reference: Reference, data: bytes, media_type: str) -> Digest:
+        """Store a manifest under a tag or its digest."""
+        digest = Digest("sha256:" + hashlib.sha256(data).hexdigest())
+        response = self._send(
+            "PUT",
+            reference.repository,
+            f"manifests/{reference.target}",
+            what=str(reference),
+            headers={"Content-Type": media_type},
+            body=data,
+            push=True,
+            expect={200, 201, 202},
+        )
+        claimed = response.headers.get("docker-content-digest")
+        if claimed is not None and claimed != digest:
+            raise VerificationError(f"{reference}: stored as {claimed[:80]}, sent as {digest}")
+        return digest
+
+    def _ask(self, method: str, reference: Reference) -> Response | None:
+        response = self._send(
+            method,
+            reference.repository,
+            f"manifests/{reference.target}",
+            what=str(reference),
+            headers={"Accept": ", ".join(MANIFEST_TYPES)},
+            expect={200, 404},
+        )
+        return None if response.status == 404 else response
+
+    # Blobs
+
+    def has_blob(self, repository: Repository, digest: Digest) -> bool:
+        response = self._send(
+            "HEAD", repository, f"blobs/{digest}", what=f"{repository}@{digest}", expect={200, 404}
+        )
+        return response.status == 200
+
+    def blob(self, repository: Repository, digest: Digest) -> Iterator[bytes]:
+        """The blob in pieces; raises VerificationError at the end where its hash is another."""
+        what = f"{repository}@{digest}"
+        response = self._send(
+            "GET", repository, f"blobs/{digest}", what=what, stream=True, expect={200}
+        )
+        found = hashlib.sha256()
+        for chunk in response.chunks():
+            found.update(chunk)
+            yield chunk
+        if found.hexdigest() != digest.hex:
+            raise VerificationError(f"{what}: the blob has the digest sha256:{found.hexdigest()}")
+
+    def read_blob(self, repository: Repository, digest: Digest, limit: int) -> bytes:
+        """A whole blob of at most `limit` bytes."""
+
+        def read() -> bytes:
+            data = bytearray()
+            for chunk in self.blob(repository, digest):
+                data += chunk
+                if len(data) > limit:
+                    raise VerificationError(f"{repository}@{digest} is larger than {limit} bytes")
+            return bytes(data)
+
+        return self._retry.call(read)
+
+    def put_blob(self, repository: Repository, digest: Digest, size: int, body: Body) -> bool:
+        """Store a blob that `body()` yields anew for every try; False where it was there."""
+        if self.has_blob(repository, digest):
+            return False
+        self._retry.call(lambda: self._upload(repository, digest, size, body))
+        return True
+
+    def _upload(self, repository: Repository, digest: Digest, size: int, body: Body) -> None:
+        """One upload in one piece: a broken one starts again with a new session."""
+        what = f"{repository}@{digest}"
+        start = self._once(
+            "POST", repository, "blobs/uploads/", what=what, body=b"", push=True, expect={202}
+        )
+        url = self._session(repository, start, what)
+        separator = "&" if urlsplit(url).query else "?"
+        self._once(
+            "PUT",
+            repository,
+            f"{url}{separator}{urlencode({'digest': digest})}",
+            what=what,
+            headers={"Content-Type": "application/octet-stream"},
+            body=body,
+            size=size,
+            push=True,
+            expect={201, 204},
+        )
+
+    def mount(self, repository: Repository, digest: Digest, source: Repository) -> bool:
+        """Take a blob over from another repository of the same registry; False where it will not."""
+        if repository.registry != source.registry:
+            return False
+        what = f"{repository}@{digest}"
+        query = urlencode({"mount": digest, "from": source.path})
+        response = self._send(
+            "POST",
+            repository,
+            f"blobs/uploads/?{query}",
+            what=what,
+            body=b"",
+            push=True,
+            source=source,
+            expect={201, 202},
+        )
+        if response.status == 201:
+            return True
+        if response.headers.get("location"):
+            url = self._session(repository, response, what)
+            self._send(
+                "DELETE", repository, url, what=what, push=True, expect=set(range(200, 500))
+            )
+        return False
+
+    def _session(self, repository: Repository, response: Response, what: str) -> str:
+        location = response.headers.get("location")
+        if not location:
+            raise RegistryError(f"POST {what}: the registry names no place for the upload")
+        return follow(self._url(repository, ""), location, what=what)
+
+    # Tags
+
+    def tags(self, repository: Repository) -> list[str]:
+        """All tags, page by page; none where there is no such repository."""
+        found: dict[str, None] = {}
+        path = "tags/list?n=1000"
+        seen: set[str] = set()
+        while path not in seen:
+            if len(seen) >= _MOST_PAGES:
+                raise RegistryError(f"{repository}: its list of tags does not end")
+            seen.add(path)
+            response = self._send(
+                "GET", repository, path, what=f"tags of {repository}", expect={200, 404}
+            )
+            if response.status == 404:
+                break
+            value = _json(response.body, f"tags of {repository}")
+            names = value.get("tags") if isinstance(value, dict) else None
+            found.update(dict.fromkeys(n for n in names or () if isinstance(n, str)))
+            link = _NEXT.search(response.headers.get("link", ""))
+            if link is None:
+                break
+            here = self._url(repository, path)
+            path = follow(here, link[1], what=f"tags of {repository}")
+        return list(found)
+
+    # Copies
+
+    def copy(self, source: Reference, target: Reference) -> Digest:
+        """The same manifest under another name, with all that it names; what is there is not sent."""
+        manifest = self.manifest(source)
+        if manifest is None:
+            raise RegistryError(f"{source} is not there", status=404)
+        if target.digest not in {None, manifest.digest}:
+            raise VerificationError(f"{source} is {manifest.digest}, not {target.digest}")
+        there = self.head(target)
+        if there is not None and there.digest == manifest.digest:
+            return manifest.digest
+        if manifest.is_index:
+            for child in manifest.children:
+                self.copy(
+                    source.repository.at(child.digest), target.repository.at(child.digest)
+                )
+        else:
+            blobs = {blob.digest: blob for blob in (manifest.config, *manifest.layers)}
+            self.map(
+                lambda blob: self._copy_blob(blob, source.repository, target.repository),
+                list(blobs.values()),
+            )
+        return self.put_manifest(target, manifest.data, manifest.media_type)
+
+    def _copy_blob(self, blob: Descriptor, source: Repository, target: Repository) -> None:
+        if source == target or self.has_blob(target, blob.digest):
+            return
+        if self.mount(target, blob.digest, source):
+            return
+        self.put_blob(target, blob.digest, blob.size, lambda: self.blob(source, blob.digest))
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Results in order, some requests at once; the first error after all have ended."""
+        several = list(items)
+        if len(several) < 2:
+            return [function(item) for item in several]
+        with ThreadPoolExecutor(max_workers=min(self._concurrency, len(several))) as pool:
+            return list(pool.map(function, several))
+
+    # Requests
+
+    def _send(
+        self, method: str, repository: Repository, path: str, **options: Any
+    ) -> Response:
+        return self._retry.call(lambda: self._once(method, repository, path, **options))
+
+    def _once(
+        self,
+        method: str,
+        repository: Repository,
+        path: str,
+        *,
+        what: str,
+        expect: set[int],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body | None = None,
+        size: int | None = None,
+        push: bool = False,
+        source: Repository | None = None,
+        stream: bool = False,
+    ) -> Response:
+        scopes = [f"repository:{repository.path}:{'pull,push' if push else 'pull'}"]
+        if source is not None and source != repository:
+            scopes.append(f"repository:{source.path}:pull")
+        request = Request(
+            method=method,
+            url=path if "://" in path else self._url(repository, path),
+            what=what,
+            headers=headers or {},
+            body=body,
+            size=size,
+            scopes=tuple(scopes),
+            stream=stream,
+        )
+        response = self._transport.send(request)
+        if response.status in expect:
+            return response
+        response.close()
+        raise _error(request, response)
+
+    def _url(self, repository: Repository, path: str) -> str:
+        host = repository.registry
+        if host in {"docker.io", "index.docker.io"}:
+            host = "registry-1.docker.io"
+        return f"{self._scheme(host)}://{host}/v2/{repository.path}/{path}"
+
+    def _scheme(self, host: str) -> str:
+        if is_loopback(host):
+            return "http"
+        if not self._insecure:
+            return "https"
+        if host not in self._schemes:
+            self._schemes[host] = self._probe_scheme(host)
+        return self._schemes[host]
+
+    def _probe_scheme(self, host: str) -> str:
+        """HTTPS where it is spoken: --insecure-registry allows plain HTTP and does not ask for it."""
+        try:
+            self._transport.send(
+                Request(method="GET", url=urljoin(f"https://{host}", "/v2/"), what=host)
+            )
+        except RegistryError:
+            return "http"
+        return "https"
+
+
+def _json(data: bytes, what: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RegistryError(f"{what}: the answer is not JSON") from error
+
+
+def _parsed_digest(text: str, reference: Reference) -> Digest:
+    try:
+        return Digest.parse(text)
+    except ConfigError as error:
+        raise RegistryError(f"{reference}: {error.message[:200]}") from error
+
+
+def _error(request: Request, response: Response) -> RegistryError:
+    code, said = _said(response.body)
+    status = response.status
+    text = " ".join(filter(None, (f"HTTP {status}", code, said)))
+    message = f"{request.method} {request.what}: {text}"
+    if status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
+        return RetryLater(
+            message, after=retry_after(response.headers), status=status, code=code
+        )
+    hint = None
+    if status in {401, 403}:
+        hint = (
+            f"the credentials for {request.host} are missing or may not do this; log in, or see "
+            "$DOCKER_CONFIG and --docker-config"
+        )
+    elif status == 404:
+        hint = f"see that the repository exists, and that {request.host} allows nested ones"
+    return RegistryError(message, status=status, code=code, hint=hint)
+
+
+def _said(body: bytes) -> tuple[str | None, str]:
+    """Code and message of the first error in an answer, as the distribution specification shapes it."""
+    try:
+        first = json.loads(body)["errors"][0]
+        code, message = first.get("code"), first.get("message")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        return None, ""
+    code = str(code)[:60] if code else None
+    return code, "".join(c if c.isprintable() else " " for c in str(message or "")[:300])
+
+
