@@ -13,6 +13,7 @@ WERF_TEMPLATE: Final = "werf.yaml.j2"
 GITERMINISM_FILE: Final = "werf-giterminism.yaml"
 GITERMINISM: Final = "giterminismConfigVersion: 1\nconfig:\n  allowUncommitted: true\n"
 
+ESCAPED: Final = '{{ "{{" }}'
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _YAML_WORDS: Final = frozenset(
     "y n yes no on off true false null none".split()  # YAML 1.1 readers still see these as others
@@ -42,7 +43,12 @@ def scalar(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
         return text
     quoted = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in _quote(text))
-    return quoted.replace("{{", '{{ "{{" }}')
+    return quoted.replace("{{", ESCAPED)
+
+
+def unescape(text: str) -> str:
+    """What werf's templates make of plain YAML that `scalar()` escaped."""
+    return text.replace(ESCAPED, "{{")
 
 
 def go_string(text: str) -> str:

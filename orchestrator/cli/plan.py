@@ -31,12 +31,13 @@ def command(
 ) -> int:
     """Say of each stage whether a build would run it, and for what reason; writes nothing."""
     from orchestrator.engine.run import Selection
+    from orchestrator.events import silent
     from orchestrator.stages import pipeline
 
     chosen = options.forced_stages(forced)
     with options.opened(directory, flags, forced=chosen, arguments=arguments) as ctx:
         selection = Selection(first=first, last=last, forced=chosen)
-        run = pipeline.pipeline(ctx, selection, repair=False, tell=lambda _event, **_fields: None)
+        run = pipeline.pipeline(ctx, selection, repair=False, tell=silent)
         outcome = run.plan()
     if output == "json":
         options.print_json(pipeline.state(outcome))

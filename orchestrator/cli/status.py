@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 def command(directory: Path, output: str, **flags: Any) -> None:
     """Show where each setting came from, how each stage stands, and what is published."""
     from orchestrator.engine.run import Selection
+    from orchestrator.events import silent
     from orchestrator.stages import pipeline
 
     with options.opened(directory, flags) as ctx:
         run = pipeline.pipeline(
-            ctx, Selection(), repair=False, tell=lambda _event, **_fields: None
+            ctx, Selection(), repair=False, tell=silent
         )
         value = {**_value(ctx), **pipeline.state(run.plan())}
     if output == "json":

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
+from orchestrator.events import Tell
 from orchestrator.fsio import canonical_json, sha256
 
 SCHEMA: Final = 1
@@ -35,12 +36,6 @@ class Inputs:
 
     values: Mapping[str, str]
     unpinned: str | None = None
-
-
-class Tell(Protocol):
-    """Reports an event to whoever watches; never decides anything."""
-
-    def __call__(self, event: str, /, **fields: Any) -> None: ...
 
 
 def _no_files(_result: Any) -> Mapping[str, str]:

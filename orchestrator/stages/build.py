@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.stages import published
 from orchestrator.builders import BuildReport, BuildRequest, BuiltImage, dockerfile
-from orchestrator.engine.stage import Inputs, Result, Results, Stage, Tell
+from orchestrator.engine.stage import Inputs, Result, Results, Stage
+from orchestrator.events import Tell
 from orchestrator.errors import BuildFailed, VerificationError
 from orchestrator.fsio import canonical_json, sha256
 from orchestrator.model import Digest
@@ -66,28 +68,23 @@ def run(ctx: Context, _results: Results, tell: Tell) -> Built:
     published.refuse_foreign(ctx, tell)
     if not ctx.module.images:
         return Built(images={})
-    config = ctx.directory / render.CONFIG
+    given = ctx.settings["docker_config"]
     request = BuildRequest(
         root=ctx.directory,
-        config=config,
-        documents=config.read_text("utf-8"),
+        config=ctx.directory / render.CONFIG,
         repository=ctx.stages_repository,
-        secondary=ctx.settings["secondary_repos"],
-        dev=bool(ctx.snapshot.dirty) and not ctx.release,
-        insecure=ctx.settings["insecure_registry"],
         work=ctx.work,
         log=ctx.work / LOG,
         tree=ctx.tree,
-        tree_id=ctx.snapshot.tree,
-        commit=ctx.snapshot.commit,
-        committed_at=ctx.snapshot.committed_at,
+        secondary=ctx.settings["secondary_repos"],
+        dev=bool(ctx.snapshot.dirty) and not ctx.release,
+        insecure=ctx.settings["insecure_registry"],
+        docker_config=Path(given) if given else None,
         arguments=ctx.arguments,
-        env=ctx.environ,
+        environ=ctx.environ,
         parallel=ctx.settings["parallel"],
-        ci=bool(ctx.environ.get("CI")),
-        on_event=tell,
     )
-    report = ctx.builder.build(request)
+    report = ctx.builder.build(request, tell)
     _complete(ctx, report)
     if ctx.stages_repository != ctx.repository:
         ctx.registry.map(lambda image: _copy(ctx, image, tell), report.final)

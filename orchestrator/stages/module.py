@@ -5,7 +5,8 @@ from typing import Final
 
 from orchestrator.stages import published
 from orchestrator.artifacts import bundle_paths
-from orchestrator.engine.stage import Inputs, Result, Results, Stage, Tell
+from orchestrator.engine.stage import Inputs, Result, Results, Stage
+from orchestrator.events import Tell
 from orchestrator.fsio import canonical_json, sha256
 from orchestrator.model import Digest
 from orchestrator.registry import image as image_
@@ -41,8 +42,8 @@ def inputs(ctx: Context, _results: Results) -> Inputs:
 
 def source(ctx: Context, results: Results) -> published.Origin:
     """What a published image was made from, to be told from another by its annotations alone."""
-    made_from = inputs(ctx, results).values | {"config": results[render.STAGE].sha256}
-    made_from = {name: text for name, text in made_from.items() if name != "repository"}
+    made_from = {**inputs(ctx, results).values, "config": results[render.STAGE].sha256}
+    del made_from["repository"]
     return published.Origin(
         commit=ctx.snapshot.commit if ctx.release else "",
         inputs=sha256(canonical_json(made_from)),

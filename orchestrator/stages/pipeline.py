@@ -9,7 +9,7 @@ from orchestrator import __version__
 from orchestrator.engine.journal import Journal, lock
 from orchestrator.engine.plan import Kind
 from orchestrator.engine.run import Outcome, Pipeline, Selection
-from orchestrator.engine.stage import Tell
+from orchestrator.events import Tell
 from orchestrator.fsio import atomic_write, canonical_json, pretty_json, sha256
 from orchestrator.stages import PIPELINE, build, module, register, release
 from orchestrator.stages.context import Context

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.engine.stage import Tell
+from orchestrator.events import Tell
 from orchestrator.errors import ConflictError, VerificationError
 from orchestrator.model import Digest, Reference
 from orchestrator.registry import image as image_

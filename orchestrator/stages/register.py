@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.engine.stage import Inputs, Result, Results, Stage, Tell
+from orchestrator.engine.stage import Inputs, Result, Results, Stage
+from orchestrator.events import Tell
 from orchestrator.registry import image as image_
 from orchestrator.stages.context import Context
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrator import templating
-from orchestrator.engine.stage import Inputs, Result, Results, Stage, Tell
+from orchestrator.engine.stage import Inputs, Result, Results, Stage
+from orchestrator.events import Tell
 from orchestrator.fsio import atomic_write, sha256
 from orchestrator.stages.context import WORK, Context
 

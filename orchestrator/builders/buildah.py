@@ -1,0 +1,428 @@
+"""The embedded builder: Dockerfile images by buildah, without a daemon, for machines without werf.
+
+Tags have werf's form, `<56 hex>-<milliseconds>`; the hex part is a hash of all that goes in, so an
+image whose content has not changed is found again in the registry instead of being built.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from orchestrator.builders import BuildReport, BuildRequest, BuiltImage
+from orchestrator.builders.dockerfile import (
+    External,
+    externals,
+    image_documents,
+    needs_werf,
+    path_of,
+)
+from orchestrator.builders.ignore import ignored
+from orchestrator.builders.werf import GET_WERF
+from orchestrator.errors import (
+    BuildFailed,
+    ConfigError,
+    Finding,
+    OrchestratorError,
+    RegistryError,
+    ToolMissing,
+    TransientBuildError,
+)
+from orchestrator.events import Tell
+from orchestrator.fsio import canonical_json
+from orchestrator.model import Digest, Reference, Repository
+from orchestrator.process import Command, Outcome, Runner
+from orchestrator.registry.client import Registry
+from orchestrator.registry.image import closure
+from orchestrator.registry.transport import is_loopback
+from orchestrator.templating import documents
+
+# Part of every content hash: raise it when the way of building changes what comes out.
+_REVISION: Final = "1"
+_PLATFORM: Final = "linux/amd64"
+_KNOWN_FIELDS: Final = frozenset({"args", "context", "dockerfile", "final", "image", "target"})
+_TAIL: Final = 15
+_CHUNK: Final = 1024 * 1024
+_HINTS: Final = (
+    ("no space left on device", "free some disk space (buildah prune), then run again"),
+    ("operation not permitted", "run as root, or allow user namespaces for this user"),
+    ("manifest unknown", "see that the base image exists"),
+    ("unauthorized", "log in to the registry of the base image, or see $DOCKER_CONFIG"),
+    ("connection refused", "see that the registry of the base image is up"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """One image document, read."""
+
+    name: str
+    context: str
+    dockerfile: str
+    text: str
+    args: Mapping[str, str]
+    target: str
+    final: bool
+    ignore: str | None
+
+
+class Buildah:
+    """buildah on PATH, chroot isolation unless $BUILDAH_ISOLATION says otherwise."""
+
+    name = "buildah"
+
+    def __init__(self, runner: Runner, registry: Registry) -> None:
+        self._runner = runner
+        self._registry = registry
+        self._version: str | None = None
+        self._log_lock = threading.Lock()
+
+    def version(self) -> str:
+        """Like `1.28.2`; raises ToolMissing where there is none."""
+        if self._version is None:
+            if self._runner.which("buildah") is None:
+                raise ToolMissing("buildah is not on PATH", hint="apt-get install buildah")
+            text = self._runner.run(Command(argv=("buildah", "--version"))).text
+            found = re.search(r"\d+\.\d+\S*", text)
+            if found is None:
+                raise ToolMissing("buildah --version does not tell its version")
+            self._version = found[0]
+        return self._version
+
+    def build(self, request: BuildRequest, tell: Tell) -> BuildReport:
+        """Raises one BuildFailed that names all images that failed; the others stay built."""
+        self.version()
+        if request.arguments:
+            raise ConfigError(
+                f"arguments for werf are given ({request.arguments[0]} …), but the builder is buildah",
+                hint="leave out what stands after --, or give --builder werf",
+            )
+        sources = _sources(request)
+        tags = self._registry.tags(request.repository)
+        request.log.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            request.log.open("w", encoding="utf-8", errors="replace") as log,
+            ThreadPoolExecutor(max_workers=max(1, request.parallel or len(sources))) as pool,
+        ):
+            tries = [
+                pool.submit(self._try, source, request, tags, log, tell) for source in sources
+            ]
+            try:
+                ended = [each.result() for each in tries]
+            except BaseException:
+                for each in tries:
+                    each.cancel()
+                raise
+        failed = [each for each in ended if isinstance(each, OrchestratorError)]
+        if failed:
+            raise _all_failed(failed, request.log)
+        images = [each for each in ended if isinstance(each, BuiltImage)]
+        return BuildReport(
+            builder=self.name, images=tuple(sorted(images, key=lambda image: image.name))
+        )
+
+    def _try(
+        self, source: _Source, request: BuildRequest, tags: list[str], log: TextIO, tell: Tell
+    ) -> BuiltImage | OrchestratorError:
+        try:
+            return self._image(source, request, tags, log, tell)
+        except OrchestratorError as error:
+            tell("image", name=source.name, state="failed")
+            if isinstance(error, BuildFailed):
+                return error
+            kind = TransientBuildError if error.exit_code == 75 else BuildFailed
+            return kind(
+                f"image {source.name}: {error.message}", image=source.name, hint=error.hint
+            )
+
+    def _image(
+        self, source: _Source, request: BuildRequest, tags: list[str], log: TextIO, tell: Tell
+    ) -> BuiltImage:
+        content = self._content(source, request)
+        repository = request.repository
+        known = sorted(tag for tag in tags if re.fullmatch(rf"{content}-\d{{13}}", tag))
+        for tag in known:
+            there = self._registry.head(repository.tagged(tag))
+            if there is not None and not closure(self._registry, repository.at(there.digest)):
+                tell("image", name=source.name, state="reused")
+                reference = Reference(repository, tag=tag, digest=there.digest)
+                return BuiltImage(name=source.name, reference=reference, final=source.final)
+        tell("image", name=source.name, state="building")
+        started = time.monotonic()
+        tag = known[0] if known else f"{content}-{time.time_ns() // 1_000_000}"
+        digest = self._build_and_push(source, request, repository.tagged(tag), log)
+        seconds = time.monotonic() - started
+        tell("image", name=source.name, state="built", seconds=seconds)
+        return BuiltImage(
+            name=source.name,
+            reference=Reference(repository, tag=tag, digest=digest),
+            final=source.final,
+            rebuilt=True,
+            seconds=seconds,
+        )
+
+    def _content(self, source: _Source, request: BuildRequest) -> str:
+        """56 hex digits over everything that decides what is built."""
+        left_out = ignored(source.ignore or "")
+        files = [
+            entry for entry in request.tree.listing(source.context) if not left_out(entry[0])
+        ]
+        bases = sorted(
+            {
+                f"{external.name} {self._base_digest(external, source)}"
+                for external in externals(source.text, source.args)
+            }
+        )
+        parts = [
+            _REVISION,
+            _PLATFORM,
+            source.text,
+            canonical_json(dict(source.args)).decode(),
+            source.target,
+            canonical_json(bases).decode(),
+            canonical_json(files).decode(),
+        ]
+        return hashlib.sha3_224(":::".join(parts).encode()).hexdigest()
+
+    def _base_digest(self, external: External, source: _Source) -> str:
+        """The digest behind a base image now: a moved tag is another input."""
+        if external.pinned or "://" in external.name or " " in external.name:
+            return ""
+        if external.name.startswith("localhost/"):
+            return self._local_digest(external.name)
+        reference = _reference(external.name, f"{source.dockerfile}:{external.line}")
+        try:
+            there = self._registry.head(reference)
+        except RegistryError as error:
+            raise BuildFailed(
+                f"image {source.name}: {source.dockerfile}:{external.line}: base image "
+                f"{external.name}: {error.message}",
+                image=source.name,
+                hint=error.hint,
+            ) from error
+        if there is None:
+            raise BuildFailed(
+                f"image {source.name}: {source.dockerfile}:{external.line}: there is no base image "
+                f"{external.name}",
+                image=source.name,
+                hint="mend the name, or push that image first",
+            )
+        return there.digest
+
+    def _local_digest(self, name: str) -> str:
+        outcome = self._runner.run(
+            Command(argv=("buildah", "images", "--format", "{{.Digest}}", name))
+        )
+        return outcome.text.strip()
+
+    def _build_and_push(
+        self, source: _Source, request: BuildRequest, target: Reference, log: TextIO
+    ) -> Digest:
+        name = f"localhost/orchestrator-build:{uuid.uuid4().hex}"
+        with _scratch(request.work) as scratch:
+            context = scratch / "context"
+            request.tree.export(source.context, context)
+            self._run(self._command(source, request, scratch, name), source, request, log)
+            try:
+                layout = scratch / "layout"
+                push = ("buildah", "push", "--format", "oci", name, f"oci:{layout}:image")
+                self._run(push, source, request, log)
+            finally:
+                self._runner.run(Command(argv=("buildah", "rmi", name)))
+            return self._push_layout(layout, target)
+
+    def _command(
+        self, source: _Source, request: BuildRequest, scratch: Path, name: str
+    ) -> tuple[str, ...]:
+        dockerfile = scratch / "Dockerfile"
+        dockerfile.write_text(source.text, "utf-8")
+        ignore = scratch / "ignore"
+        ignore.write_text(source.ignore or "", "utf-8")
+        arguments = [
+            item
+            for key, value in sorted(source.args.items())
+            for item in ("--build-arg", f"{key}={value}")
+        ]
+        if not request.environ.get("BUILDAH_ISOLATION"):
+            arguments += ["--isolation", "chroot"]
+        if source.target:
+            arguments += ["--target", source.target]
+        registries = {
+            reference.partition("/")[0]
+            for external in externals(source.text, source.args)
+            if "/" in (reference := external.name)
+        }
+        if request.insecure or any(map(is_loopback, registries)):
+            arguments.append("--tls-verify=false")
+        return (
+            "buildah",
+            "build",
+            *arguments,
+            "--format=oci",
+            "--identity-label=false",
+            "--layers=false",
+            "--no-cache",
+            # The content alone decides: no time of a build, a file or a commit in the image.
+            "--timestamp=0",
+            f"--file={dockerfile}",
+            f"--ignorefile={ignore}",
+            f"--tag={name}",
+            str(scratch / "context"),
+        )
+
+    def _run(
+        self, argv: tuple[str, ...], source: _Source, request: BuildRequest, log: TextIO
+    ) -> Outcome:
+        tail: list[str] = []
+
+        def on_line(_stream: str, line: str) -> None:
+            tail.append(line)
+            del tail[:-_TAIL]
+            with self._log_lock:
+                log.write(f"{source.name} | {line}\n")
+                log.flush()
+
+        given = request.docker_config
+        environ = {"REGISTRY_AUTH_FILE": str(given / "config.json")} if given else {}
+        outcome = self._runner.run(
+            Command(argv=argv, cwd=request.root, env=environ), on_line=on_line
+        )
+        if outcome.exit_code != 0:
+            said = "\n".join(tail)
+            hint = next((hint for sign, hint in _HINTS if sign in said.lower()), None)
+            raise BuildFailed(
+                f"image {source.name}: buildah {argv[1]} ended with exit code {outcome.exit_code}",
+                image=source.name,
+                hint=f"{hint or 'mend the image'}; the whole log is {request.log}",
+                details="\n".join(f"| {line}" for line in tail),
+            )
+        return outcome
+
+    def _push_layout(self, layout: Path, target: Reference) -> Digest:
+        """Blobs, the manifest by digest, then the tag, from an OCI image layout."""
+        index = json.loads((layout / "index.json").read_bytes())
+        digest = Digest.parse(index["manifests"][0]["digest"])
+        data = _blob(layout, digest).read_bytes()
+        manifest = json.loads(data)
+        repository = target.repository
+        blobs = {
+            Digest.parse(each["digest"]): int(each["size"])
+            for each in (manifest["config"], *manifest["layers"])
+        }
+        for blob, size in blobs.items():
+            self._registry.put_blob(
+                repository, blob, size, lambda blob=blob: _read(_blob(layout, blob))  # type: ignore[misc]
+            )
+        media_type = index["manifests"][0]["mediaType"]
+        self._registry.put_manifest(repository.at(digest), data, media_type)
+        return self._registry.put_manifest(target, data, media_type)
+
+
+def _sources(request: BuildRequest) -> list[_Source]:
+    """The images to build; raises ConfigError naming all that only werf can build."""
+    text = request.config.read_text("utf-8")
+    findings = [
+        Finding(_fragment(document), 0, "only werf can build it")
+        for document in documents(text)
+        if needs_werf(document) and "tpl (" in document
+    ]
+    sources = []
+    there = set(request.tree.paths())
+    for document in image_documents(text):
+        unknown = sorted(document.keys() - _KNOWN_FIELDS)
+        if "dockerfile" not in document or unknown:
+            what = f"only werf knows {', '.join(unknown)}" if unknown else "only werf can build it"
+            findings.append(Finding(f"image {document['image']}", 0, what))
+        elif path_of(document) not in there:
+            findings.append(Finding(path_of(document), 0, "there is no such Dockerfile in git"))
+        else:
+            sources.append(_source(document, request, there))
+    if findings:
+        raise ToolMissing(
+            "buildah cannot build all images of this module",
+            hint=GET_WERF,
+            details="\n".join(map(str, findings)),
+        )
+    return sources
+
+
+def _fragment(document: str) -> str:
+    found = re.search(r'"(images/[^"]+)"', document)
+    return found[1] if found else "a fragment"
+
+
+def _source(document: Mapping[str, Any], request: BuildRequest, there: set[str]) -> _Source:
+    path = path_of(document)
+    context = str(document.get("context", "."))
+    candidates = (f"{path}.dockerignore", f"{context.rstrip('/')}/.dockerignore")
+    ignore = next((name for name in candidates if name in there), None)
+    texts = request.tree.read_all([path, *([ignore] if ignore else [])])
+    return _Source(
+        name=str(document["image"]),
+        context=context,
+        dockerfile=path,
+        text=texts[path].decode(errors="replace"),
+        args={str(k): str(v) for k, v in (document.get("args") or {}).items()},
+        target=str(document.get("target") or ""),
+        final=document.get("final") is not False,
+        ignore=texts[ignore].decode(errors="replace") if ignore else None,
+    )
+
+
+def _reference(name: str, where: str) -> Reference:
+    """A base image as container tools read its name: no host is Docker Hub, no tag is latest."""
+    first, slash, _ = name.partition("/")
+    if not slash:
+        name = f"docker.io/library/{name}"
+    elif not ("." in first or ":" in first or first == "localhost"):
+        name = f"docker.io/{name}"
+    try:
+        if ":" in name.rpartition("/")[2]:
+            return Reference.parse(name)
+        return Repository.parse(name).tagged("latest")
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _all_failed(failed: list[OrchestratorError], log: Path) -> OrchestratorError:
+    if len(failed) == 1:
+        return failed[0]
+    transient = all(error.exit_code == 75 for error in failed)
+    kind = TransientBuildError if transient else BuildFailed
+    details = [line for error in failed for line in (error.message, error.details or "") if line]
+    return kind(
+        f"{len(failed)} images failed",
+        hint=f"images that were built stay built; the whole log is {log}",
+        details="\n".join(details),
+    )
+
+
+@contextmanager
+def _scratch(work: Path) -> Iterator[Path]:
+    parent = work / "tmp"
+    parent.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _blob(layout: Path, digest: Digest) -> Path:
+    return layout / "blobs" / "sha256" / digest.hex
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
