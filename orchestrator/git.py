@@ -40,7 +40,7 @@ def snapshot(runner: Runner, directory: Path, *, with_dirty: bool) -> Snapshot:
     if runner.which("git") is None:
         raise ToolMissing("git is not installed", hint="apt-get install git")
     prefix = _prefix(runner, directory)
-    head = _git(runner, directory, "log", "-1", "--format=%H %ct %T%n%D", "--decorate=full", "HEAD")
+    head = _git(runner, directory, "-c", "log.showSignature=false", "log", "-1", "--format=%H %ct %T%n%D", "--decorate=full", "HEAD")
     if head.exit_code != 0:
         raise ConfigError(
             f"{directory} has no commit yet",
@@ -105,14 +105,11 @@ def _dirty(runner: Runner, directory: Path, prefix: str) -> tuple[str, ...]:
         "--no-renames",
         "--untracked-files=all",
         "--",
-        *_scope(),
+        ".",
+        *(f":(exclude){name}" for name in OWN_FILES),
     )
     paths = [os.fsdecode(entry[3:]) for entry in listed.stdout.split(b"\0") if entry]
     return tuple(sorted(path.removeprefix(prefix) for path in paths))
-
-
-def _scope() -> tuple[str, ...]:
-    return (".", *(f":(exclude){name}" for name in OWN_FILES))
 
 
 def _with_dirty(runner: Runner, directory: Path) -> str:
@@ -124,7 +121,10 @@ def _with_dirty(runner: Runner, directory: Path) -> str:
         if index.exists():
             own.write_bytes(index.read_bytes())
         environment = {"GIT_INDEX_FILE": str(own)}
-        _checked(runner, directory, "add", "-A", "--", *_scope(), env=environment)
+        _checked(runner, directory, "add", "-A", "--", ".", env=environment)
+        # `git add` refuses to exclude by name what is ignored already.
+        drop = ("rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", *OWN_FILES)
+        _checked(runner, directory, *drop, env=environment)
         return _checked(runner, directory, "write-tree", env=environment).text.strip()
 
 

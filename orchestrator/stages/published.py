@@ -73,16 +73,11 @@ def refuse_foreign(ctx: Context, tell: Tell) -> None:
     )
     if release is None:
         return
-    revision = (module or release).annotations.get(REVISION)
-    if revision == ctx.snapshot.commit:
-        tell("published", reference=str(ctx.module_reference), commit=revision)
+    there = module or release
+    if there.annotations.get(REVISION) == ctx.snapshot.commit:
+        tell("published", reference=str(ctx.module_reference))
         return
-    maker = f"commit {revision}" if revision else "another program, or an unknown commit"
-    raise _conflict(
-        ctx,
-        f"{ctx.release_reference} is published from {maker}, this is commit {ctx.snapshot.commit}",
-        release,
-    )
+    raise _conflict(ctx, ctx.module_reference if module else ctx.release_reference, there, None)
 
 
 def settle_module(ctx: Context, image: image_.Image, origin: Origin, tell: Tell) -> Digest:
@@ -100,9 +95,7 @@ def settle_module(ctx: Context, image: image_.Image, origin: Origin, tell: Tell)
             ctx.kept = there.digest
             return there.digest
         if ctx.registry.head(ctx.release_reference) is not None:
-            raise _conflict(
-                ctx, f"{reference} is {there.digest}, this build is {image.digest}", there
-            )
+            raise _conflict(ctx, reference, there, image)
         tell("unfinished", reference=str(reference), digest=there.digest)
     _replaces(ctx, reference, there, image, tell)
     return _push(ctx, image, reference, tell)
@@ -117,7 +110,7 @@ def settle_release(ctx: Context, image: image_.Image, tell: Tell) -> Digest:
     if there.digest == image.digest:
         return _complete(ctx, image, reference, tell)
     if not ctx.may_replace:
-        raise _conflict(ctx, f"{reference} is {there.digest}, this build is {image.digest}", there)
+        raise _conflict(ctx, reference, there, image)
     _replaces(ctx, reference, there, image, tell)
     return _push(ctx, image, reference, tell)
 
@@ -132,12 +125,7 @@ def _restore(ctx: Context, image: image_.Image, origin: Origin, tell: Tell) -> D
         return None
     old = ctx.registry.manifest(ctx.repository.at(Digest.parse(named))) if named else None
     if old is None or not origin.made(old) or not _whole(ctx, old):
-        raise _conflict(
-            ctx,
-            f"{ctx.release_reference} released {named or 'an unknown module image'}, which is gone "
-            f"from {ctx.module_reference}; this build is {image.digest}",
-            release,
-        )
+        raise _conflict(ctx, ctx.release_reference, release, image)
     tell("restored", reference=str(ctx.module_reference), digest=old.digest)
     return ctx.registry.put_manifest(ctx.module_reference, old.data, old.media_type)
 
@@ -181,11 +169,17 @@ def _image_whole(ctx: Context, digest: Digest) -> bool:
     return not image_.closure(ctx.registry, ctx.repository.at(digest))
 
 
-def _conflict(ctx: Context, message: str, there: Manifest) -> ConflictError:
+def _conflict(
+    ctx: Context, reference: Reference, there: Manifest, image: image_.Image | None
+) -> ConflictError:
+    """Names what is there and what was to be, with commits and times."""
+    commit = there.annotations.get(REVISION)
     made = there.annotations.get(CREATED)
-    since = f" (made {made})" if made else ""
+    maker = f"from commit {commit}" if commit else "by another program"
+    ours = f"{image.digest}, " if image else ""
     return ConflictError(
-        message + since,
+        f"{reference} is published {maker}{f' of {made}' if made else ''} as {there.digest}; "
+        f"this build is {ours}commit {ctx.snapshot.commit} of {ctx.created}",
         hint=f"publish under a new version; to replace {ctx.version} all the same, "
         "knowing that clusters keep their old copy, add --force",
     )

@@ -259,22 +259,22 @@ def test_the_local_registry_is_the_default(tmp_path: Path, crane: Crane) -> None
     assert first.last.startswith("127.0.0.1:") and "/modules/echo@sha256:" in first.last
     again = project.run("build", "--builder", "buildah")
     assert again.last == first.last and "nothing to do" in again.err
-    serving = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "orchestrator", "registry", "serve"],
         cwd=project.directory,
         env=project.base_env(),
         stdout=subprocess.PIPE,
         text=True,
-    )
-    try:
-        assert serving.stdout
-        source = serving.stdout.readline().strip()
-        assert crane("ls", source).split() == ["echo"]
-        beside = project.run("build", "--builder", "buildah")
-        assert beside.code == 0 and "nothing to do" in beside.err
-    finally:
-        serving.terminate()
-        assert serving.wait(20) in {0, 143}
+    ) as serving:
+        try:
+            assert serving.stdout
+            source = serving.stdout.readline().strip()
+            assert crane("ls", source).split() == ["echo"]
+            beside = project.run("build", "--builder", "buildah")
+            assert beside.code == 0 and "nothing to do" in beside.err
+        finally:
+            serving.terminate()
+        assert serving.wait(20) == 143
 
 
 def test_the_report_is_written(project: Project) -> None:
