@@ -1,6 +1,7 @@
 # Development of the orchestrator itself. `make help` lists the targets.
 .DEFAULT_GOAL := help
 SHELL := /usr/bin/env bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BIN := .venv/bin
 
 .PHONY: help

@@ -67,12 +67,18 @@ def image_keys(names: Iterable[str]) -> dict[str, str]:
         by_key[key].append(name)
         if "_" in key:
             findings.append(
-                Finding(f"image {name}", 0, f"its key {key} holds _, and templates cannot ask for it")
+                Finding(
+                    f"image {name}", 0, f"its key {key} holds _, and templates cannot ask for it"
+                )
             )
     for key, several in by_key.items():
         if len(several) > 1:
             findings.append(
-                Finding(f"images {', '.join(several)}", 0, f"they share the key {key}; rename all but one")
+                Finding(
+                    f"images {', '.join(several)}",
+                    0,
+                    f"they share the key {key}; rename all but one",
+                )
             )
     if findings:
         raise ConfigError(

@@ -42,7 +42,9 @@ class OrchestratorError(Exception):
     exit_code: ClassVar[int] = 1
     category: ClassVar[str] = "failed"
 
-    def __init__(self, message: str, *, hint: str | None = None, details: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, details: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -40,7 +40,17 @@ def snapshot(runner: Runner, directory: Path, *, with_dirty: bool) -> Snapshot:
     if runner.which("git") is None:
         raise ToolMissing("git is not installed", hint="apt-get install git")
     prefix = _prefix(runner, directory)
-    head = _git(runner, directory, "-c", "log.showSignature=false", "log", "-1", "--format=%H %ct %T%n%D", "--decorate=full", "HEAD")
+    head = _git(
+        runner,
+        directory,
+        "-c",
+        "log.showSignature=false",
+        "log",
+        "-1",
+        "--format=%H %ct %T%n%D",
+        "--decorate=full",
+        "HEAD",
+    )
     if head.exit_code != 0:
         raise ConfigError(
             f"{directory} has no commit yet",
@@ -136,9 +146,7 @@ def _git(
     stdin: bytes = b"",
 ) -> Outcome:
     fixed = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", **(env or {})}
-    return runner.run(
-        Command(argv=("git", *arguments), cwd=directory, env=fixed, stdin=stdin)
-    )
+    return runner.run(Command(argv=("git", *arguments), cwd=directory, env=fixed, stdin=stdin))
 
 
 def _checked(
@@ -236,7 +244,7 @@ class Tree:
         position = 0
         for path in wanted:
             end = answer.index(b"\n", position)
-            blob, kind, size = (answer[position:end].decode().split() + ["", ""])[:3]
+            blob, kind, size = [*answer[position:end].decode().split(), "", ""][:3]
             if kind != "blob":
                 raise OrchestratorError(
                     f"git lacks the object {blob} of {path}",

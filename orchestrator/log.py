@@ -116,7 +116,11 @@ class Lines:
         self._stage = ""
         self._open = ""
         self._sections = (
-            "gitlab" if environ.get("GITLAB_CI") else "github" if environ.get("GITHUB_ACTIONS") else ""
+            "gitlab"
+            if environ.get("GITLAB_CI")
+            else "github"
+            if environ.get("GITHUB_ACTIONS")
+            else ""
         )
 
     def __call__(self, event: str, /, **fields: Any) -> None:

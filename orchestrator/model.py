@@ -11,7 +11,9 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+_HOST: Final = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
+)
 _RELEASE: Final = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
 _MODULE_NAME: Final = re.compile(r"[a-z]([a-z0-9]*)(-[a-z0-9]+)*")
 
@@ -67,7 +69,9 @@ class Repository:
         host, slash, path = text.partition("/")
         explicit = "." in host or ":" in host or host == "localhost"
         if "://" in text:
-            raise ConfigError(f"{text!r}: a repository is named without a scheme", hint="drop http(s)://")
+            raise ConfigError(
+                f"{text!r}: a repository is named without a scheme", hint="drop http(s)://"
+            )
         if not slash or not explicit or not _HOST.fullmatch(host):
             raise ConfigError(
                 f"{text!r} does not start with a registry host",

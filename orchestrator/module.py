@@ -28,7 +28,18 @@ _TERM: Final = re.compile(
 )
 _HYPHEN_RANGE: Final = re.compile(r"\s+-\s+")
 _STEP: Final = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)(\.(0|[1-9]\d*))?")
-_EDITIONS: Final = ("ce", "be", "se", "se-plus", "ee", "fe", "cse", "cse-lite", "cse-pro", "_default")
+_EDITIONS: Final = (
+    "ce",
+    "be",
+    "se",
+    "se-plus",
+    "ee",
+    "fe",
+    "cse",
+    "cse-lite",
+    "cse-pro",
+    "_default",
+)
 
 
 class Tree(Protocol):
@@ -149,9 +160,7 @@ def load(tree: Tree, *, name: str | None = None) -> Module:
             findings,
             hint="give the module's directory with -C, and commit module.yaml",
         )
-    texts = tree.read_all(
-        [path for path in paths if _is_read(path) and not tree.is_symlink(path)]
-    )
+    texts = tree.read_all([path for path in paths if _is_read(path) and not tree.is_symlink(path)])
     definition = _definition(texts.get(FILE, b""), findings)
     module_name = _name(definition, name, findings)
     images = _images(paths, findings)
@@ -242,11 +251,11 @@ def _images(paths: Sequence[str], findings: list[Finding]) -> tuple[ImageSource,
             kind = ImageKind(found[2])
             if kinds.get(found[1]) is not ImageKind.STAPEL:
                 kinds[found[1]] = kind
-    for name in sorted(kinds):
-        if not _IMAGE_NAME.fullmatch(name):
-            findings.append(
-                Finding(f"images/{name}", 0, "an image name has letters, digits and . _ - only")
-            )
+    findings.extend(
+        Finding(f"images/{name}", 0, "an image name has letters, digits and . _ - only")
+        for name in sorted(kinds)
+        if not _IMAGE_NAME.fullmatch(name)
+    )
     dockerfiles = [name for name, kind in kinds.items() if kind is ImageKind.DOCKERFILE]
     try:
         image_keys(dockerfiles)
@@ -277,7 +286,9 @@ def _agree(texts: Mapping[str, bytes], name: str, findings: list[Finding]) -> No
             chart = value.get("name") if isinstance(value, dict) else None
             if name and chart != name:
                 line = document.lines.get(("name",), 1)
-                findings.append(Finding(path, line, f"name: {chart!r} is not the module's {name!r}"))
+                findings.append(
+                    Finding(path, line, f"name: {chart!r} is not the module's {name!r}")
+                )
         elif path in {"openapi/config-values.yaml", "openapi/values.yaml", "openapi/settings.yaml"}:
             kind = value.get("type") if isinstance(value, dict) else None
             if kind != "object":

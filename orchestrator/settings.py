@@ -324,7 +324,7 @@ def _list(option: Option, value: Any) -> tuple[str, ...]:
     return tuple(_text(option, item) for item in value)
 
 
-def _map(option: Option, value: Any) -> dict[str, str]:
+def _map(_option: Option, value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValueError(f"a map of names to text is expected, not {value!r}")
     for name, item in value.items():

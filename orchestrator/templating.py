@@ -15,9 +15,8 @@ GITERMINISM: Final = "giterminismConfigVersion: 1\nconfig:\n  allowUncommitted: 
 
 ESCAPED: Final = '{{ "{{" }}'
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-_YAML_WORDS: Final = frozenset(
-    "y n yes no on off true false null none".split()  # YAML 1.1 readers still see these as others
-)
+# Readers of YAML 1.1 take these for something else than text.
+_YAML_WORDS: Final = frozenset("y n yes no on off true false null none".split())
 _SEPARATOR: Final = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
 # What fragments of public modules expect to find; `build_values` overrides and adds.
 _FRAGMENT_VALUES: Final[Mapping[str, str]] = {

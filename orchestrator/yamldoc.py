@@ -202,6 +202,8 @@ class _Reader:
         if _FLOAT.fullmatch(text):
             number = float(text)
             if self._ambiguous and f"{number:.15g}" != text.lstrip("+"):
-                self._find(node, f"{text} reads as the number {number:.15g}: quote it to keep the text")
+                self._find(
+                    node, f"{text} reads as the number {number:.15g}: quote it to keep the text"
+                )
             return number
         return text

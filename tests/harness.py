@@ -1,4 +1,4 @@
-"""What end-to-end tests stand on: a real registry that tells what was asked of it, a module in git, the program."""
+"""What end-to-end tests stand on: a real registry that logs requests, a module in git, the program."""
 
 import json
 import os
@@ -60,9 +60,7 @@ class RealRegistry:
         self.mark = len(self.log.read_text(errors="replace"))
 
     def get(self, path: str, accept: str = "*/*") -> bytes:
-        request = urllib.request.Request(
-            f"http://{self.address}{path}", headers={"Accept": accept}
-        )
+        request = urllib.request.Request(f"http://{self.address}{path}", headers={"Accept": accept})
         with urllib.request.urlopen(request, timeout=10) as answer:
             data: bytes = answer.read()
             return data

@@ -114,9 +114,7 @@ class Buildah:
             request.log.open("w", encoding="utf-8", errors="replace") as log,
             ThreadPoolExecutor(max_workers=max(1, request.parallel or len(sources))) as pool,
         ):
-            tries = [
-                pool.submit(self._try, source, request, tags, log, tell) for source in sources
-            ]
+            tries = [pool.submit(self._try, source, request, tags, log, tell) for source in sources]
             try:
                 ended = [each.result() for each in tries]
             except BaseException:
@@ -141,9 +139,7 @@ class Buildah:
             if isinstance(error, BuildFailed):
                 return error
             kind = TransientBuildError if error.exit_code == 75 else BuildFailed
-            return kind(
-                f"image {source.name}: {error.message}", image=source.name, hint=error.hint
-            )
+            return kind(f"image {source.name}: {error.message}", image=source.name, hint=error.hint)
 
     def _image(
         self, source: _Source, request: BuildRequest, tags: list[str], log: TextIO, tell: Tell
@@ -174,9 +170,7 @@ class Buildah:
     def _content(self, source: _Source, request: BuildRequest) -> str:
         """56 hex digits over everything that decides what is built."""
         left_out = ignored(source.ignore or "")
-        files = [
-            entry for entry in request.tree.listing(source.context) if not left_out(entry[0])
-        ]
+        files = [entry for entry in request.tree.listing(source.context) if not left_out(entry[0])]
         bases = sorted(
             {
                 f"{external.name} {self._base_digest(external, source)}"
@@ -321,7 +315,10 @@ class Buildah:
         }
         for blob, size in blobs.items():
             self._registry.put_blob(
-                repository, blob, size, lambda blob=blob: _read(_blob(layout, blob))  # type: ignore[misc]
+                repository,
+                blob,
+                size,
+                lambda blob=blob: _read(_blob(layout, blob)),  # type: ignore[misc]
             )
         media_type = index["manifests"][0]["mediaType"]
         self._registry.put_manifest(repository.at(digest), data, media_type)

@@ -13,9 +13,7 @@ from orchestrator import yamldoc
 from orchestrator.templating import ESCAPED, documents, unescape
 
 _DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
-_VARIABLE: Final = re.compile(
-    r"\$(?:\{([A-Za-z_]\w*)(?::?([-+])([^}]*))?\}|([A-Za-z_]\w*))"
-)
+_VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?([-+])([^}]*))?\}|([A-Za-z_]\w*))")
 _FROM_FLAG: Final = re.compile(r"--from=(\S+)")
 _MOUNT: Final = re.compile(r"--mount=(\S+)")
 _REMOTE: Final = re.compile(r"(https?|ftp)://|git@|\.git(#|$)")
@@ -160,7 +158,9 @@ def needs_werf(document: str) -> bool:
 def path_of(document: Mapping[str, Any]) -> str:
     """Where the Dockerfile of an image document lies in the module."""
     context = str(document.get("context", "."))
-    return posixpath.normpath(posixpath.join(context, str(document.get("dockerfile", "Dockerfile"))))
+    return posixpath.normpath(
+        posixpath.join(context, str(document.get("dockerfile", "Dockerfile")))
+    )
 
 
 def unpinned(config: str, tree: Files) -> str | None:

@@ -211,7 +211,12 @@ _ROWS: Final = (
         fix="give both the same platforms",
     ),
     _Row(
-        signs=("unknown flag", "unknown shorthand flag", "flag needs an argument", "invalid argument"),
+        signs=(
+            "unknown flag",
+            "unknown shorthand flag",
+            "flag needs an argument",
+            "invalid argument",
+        ),
         kind=ConfigError,
         cause="werf does not take one of its arguments",
         fix="see the arguments after --, and that werf is a recent release of version 2",
@@ -234,7 +239,9 @@ _ROWS: Final = (
 )
 
 
-def classify(stderr: str, log: Sequence[str], *, log_path: Path, exit_code: int) -> OrchestratorError:
+def classify(
+    stderr: str, log: Sequence[str], *, log_path: Path, exit_code: int
+) -> OrchestratorError:
     """The error to raise for a werf that ended with `exit_code`; `log` are its last lines."""
     error = _last_error(stderr) or _last_error("\n".join(log)) or stderr.strip()[-2000:]
     images = sorted({*_IMAGE.findall(error), *filter(None, map(_log_image, log))})

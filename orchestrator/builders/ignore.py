@@ -47,9 +47,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         elif pattern[position] == "?":
             made.append("[^/]")
             position += 1
-        elif (
-            pattern[position] == "["
-            and (found := re.compile(r"\[(\^?)((?:\\.|[^]\\])+)\]").match(pattern, position))
+        elif pattern[position] == "[" and (
+            found := re.compile(r"\[(\^?)((?:\\.|[^]\\])+)\]").match(pattern, position)
         ):
             made.append(f"[{found[1]}{found[2]}]")
             position = found.end()

@@ -133,7 +133,9 @@ class Werf:
             "--log-pretty=false",
             f"--parallel-tasks-limit={request.parallel}",
         ]
-        if not _given(request.arguments, environ, "WERF_SYNCHRONIZATION", "-S", "--synchronization"):
+        if not _given(
+            request.arguments, environ, "WERF_SYNCHRONIZATION", "-S", "--synchronization"
+        ):
             flags.append("--synchronization=:local")
         cleanup = "--disable-auto-host-cleanup"
         in_ci = bool(environ.get("CI"))

@@ -83,7 +83,10 @@ def table(report: "Mapping[str, Any]") -> str:
             image = report[key]
             rows.append((name, image["tag"], _digest(image), _size(image), "", ""))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     return "\n".join(lines)
 
 

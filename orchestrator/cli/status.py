@@ -8,7 +8,6 @@ import click
 from orchestrator.cli import options
 
 if TYPE_CHECKING:
-    from orchestrator.engine.run import Outcome
     from orchestrator.stages.context import Context
 
 
@@ -22,9 +21,7 @@ def command(directory: Path, output: str, **flags: Any) -> None:
     from orchestrator.stages import pipeline
 
     with options.opened(directory, flags) as ctx:
-        run = pipeline.pipeline(
-            ctx, Selection(), repair=False, tell=silent
-        )
+        run = pipeline.pipeline(ctx, Selection(), repair=False, tell=silent)
         value = {**_value(ctx), **pipeline.state(run.plan())}
     if output == "json":
         options.print_json(value)

@@ -166,7 +166,9 @@ def lock(path: Path, *, command: str) -> Iterator[None]:
                 hint="wait until it has ended, then run the same command again",
             ) from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}, {command}\n".encode(), 0)
+        os.pwrite(
+            descriptor, f"pid {os.getpid()} on {socket.gethostname()}, {command}\n".encode(), 0
+        )
         yield
     finally:
         with suppress(OSError):

@@ -10,8 +10,8 @@ from typing import Any, Generic
 from orchestrator.engine.journal import Event, Journal, Record
 from orchestrator.engine.plan import Action, Kind, Reason, Seen, decide
 from orchestrator.engine.stage import C, Inputs, Result, Results, Stage, fingerprint
-from orchestrator.events import Tell
 from orchestrator.errors import Interrupted, OrchestratorError, UsageError, VerificationError
+from orchestrator.events import Tell
 from orchestrator.fsio import sha256_file
 
 

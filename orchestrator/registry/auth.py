@@ -123,7 +123,9 @@ def _from_entry(entry: Mapping[str, Any], path: Path, host: str) -> Credentials 
         try:
             username, colon, password = base64.b64decode(encoded).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-            raise ConfigError(f"{path}: the entry of {host} is not base64 of user:password") from error
+            raise ConfigError(
+                f"{path}: the entry of {host} is not base64 of user:password"
+            ) from error
         if not colon:
             raise ConfigError(f"{path}: the entry of {host} is not base64 of user:password")
         return Credentials(username=username, password=password.rstrip("\0"))

@@ -54,14 +54,16 @@ class Descriptor:
     def from_json(cls, value: Any) -> Self:
         """Raises RegistryError where it is no descriptor."""
         try:
-            size = value["size"]
-            if not isinstance(size, int) or size < 0:
-                raise ValueError(size)
-            return cls(
-                media_type=str(value["mediaType"]), digest=Digest.parse(value["digest"]), size=size
+            made = cls(
+                media_type=str(value["mediaType"]),
+                digest=Digest.parse(value["digest"]),
+                size=int(value["size"]),
             )
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise RegistryError(f"a manifest holds a broken descriptor: {error}") from error
+        if made.size < 0:
+            raise RegistryError("a manifest holds a blob of negative size")
+        return made
 
     def to_json(self) -> dict[str, Any]:
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
@@ -140,9 +142,7 @@ class Registry:
         docker_config: Path | None = None,
     ) -> Self:
         """Over HTTP, with credentials from the Docker config; `timeout` in seconds."""
-        http = HttpTransport(
-            environ=env, timeout=timeout, connections=concurrency, ca_file=ca_file
-        )
+        http = HttpTransport(environ=env, timeout=timeout, connections=concurrency, ca_file=ca_file)
         home = Path(env.get("HOME") or Path.home())
         config = DockerConfig(docker_config or home / ".docker", runner)
         auth = AuthTransport(RedirectTransport(http), config)
@@ -308,9 +308,7 @@ class Registry:
             return True
         if response.headers.get("location"):
             url = self._session(repository, response, what)
-            self._send(
-                "DELETE", repository, url, what=what, push=True, expect=set(range(200, 500))
-            )
+            self._send("DELETE", repository, url, what=what, push=True, expect=set(range(200, 500)))
         return False
 
     def _session(self, repository: Repository, response: Response, what: str) -> str:
@@ -359,9 +357,7 @@ class Registry:
             return manifest.digest
         if manifest.is_index:
             for child in manifest.children:
-                self.copy(
-                    source.repository.at(child.digest), target.repository.at(child.digest)
-                )
+                self.copy(source.repository.at(child.digest), target.repository.at(child.digest))
         else:
             blobs = {blob.digest: blob for blob in (manifest.config, *manifest.layers)}
             self.map(
@@ -387,9 +383,7 @@ class Registry:
 
     # Requests
 
-    def _send(
-        self, method: str, repository: Repository, path: str, **options: Any
-    ) -> Response:
+    def _send(self, method: str, repository: Repository, path: str, **options: Any) -> Response:
         return self._retry.call(lambda: self._once(method, repository, path, **options))
 
     def _once(
@@ -472,9 +466,7 @@ def _error(request: Request, response: Response) -> RegistryError:
     text = " ".join(filter(None, (f"HTTP {status}", code, said)))
     message = f"{request.method} {request.what}: {text}"
     if status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
-        return RetryLater(
-            message, after=retry_after(response.headers), status=status, code=code
-        )
+        return RetryLater(message, after=retry_after(response.headers), status=status, code=code)
     hint = None
     if status in {401, 403}:
         hint = (
@@ -495,5 +487,3 @@ def _said(body: bytes) -> tuple[str | None, str]:
         return None, ""
     code = str(code)[:60] if code else None
     return code, "".join(c if c.isprintable() else " " for c in str(message or "")[:300])
-
-

@@ -186,7 +186,9 @@ def closure(registry: Registry, reference: Reference) -> list[str]:
     if manifest.is_index:
         children = [repository.at(child.digest) for child in manifest.children]
         return [
-            line for lines in registry.map(lambda c: closure(registry, c), children) for line in lines
+            line
+            for lines in registry.map(lambda c: closure(registry, c), children)
+            for line in lines
         ]
     blobs = sorted({blob.digest for blob in (manifest.config, *manifest.layers)})
     there = registry.map(lambda digest: registry.has_blob(repository, digest), blobs)

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator.stages import published
 from orchestrator.builders import BuildReport, BuildRequest, BuiltImage, dockerfile
 from orchestrator.engine.stage import Inputs, Result, Results, Stage
-from orchestrator.events import Tell
 from orchestrator.errors import BuildFailed, VerificationError
+from orchestrator.events import Tell
 from orchestrator.fsio import canonical_json, sha256
 from orchestrator.model import Digest
 from orchestrator.module import ImageKind
-from orchestrator.stages import render
+from orchestrator.stages import published, render
 from orchestrator.stages.context import Context
 
 LOG: Final = "build.log"

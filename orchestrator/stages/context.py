@@ -312,4 +312,3 @@ class _Gather:
             findings,
             hint="; ".join(hints) or None,
         )
-

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.stages import published
 from orchestrator.artifacts import bundle_paths
 from orchestrator.engine.stage import Inputs, Result, Results, Stage
 from orchestrator.events import Tell
 from orchestrator.fsio import canonical_json, sha256
 from orchestrator.model import Digest
 from orchestrator.registry import image as image_
-from orchestrator.stages import digests, render
+from orchestrator.stages import digests, published, render
 from orchestrator.stages.context import Context
 
 

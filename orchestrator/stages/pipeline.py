@@ -71,8 +71,7 @@ def summary(ctx: Context, outcome: Outcome) -> dict[str, Any]:
     }
     if build.STAGE in results:
         value["images"] = [
-            _image(ctx, name, image)
-            for name, image in sorted(results[build.STAGE].images.items())
+            _image(ctx, name, image) for name, image in sorted(results[build.STAGE].images.items())
         ]
     for key, stage, repository in (
         ("image", module.STAGE, ctx.repository),

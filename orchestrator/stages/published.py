@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.events import Tell
 from orchestrator.errors import ConflictError, VerificationError
+from orchestrator.events import Tell
 from orchestrator.model import Digest, Reference
 from orchestrator.registry import image as image_
 from orchestrator.registry.client import Manifest

@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from orchestrator.stages import published
 from orchestrator.artifacts import changelog_path, version_json
 from orchestrator.engine.stage import Inputs, Results, Stage
 from orchestrator.events import Tell
 from orchestrator.model import Digest
 from orchestrator.registry import image as image_
-from orchestrator.stages import module
+from orchestrator.stages import module, published
 from orchestrator.stages.context import Context
 
 

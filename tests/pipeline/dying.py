@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from orchestrator import cli
@@ -50,8 +51,7 @@ def main() -> int:
     )
     code = cli.main(sys.argv[2:])
     if fatal == "count":
-        with open(os.environ["POINTS"], "w") as stream:
-            stream.write("\n".join(points))
+        Path(os.environ["POINTS"]).write_text("\n".join(points))
     return code
 
 

@@ -2,9 +2,9 @@
 
 import io
 import json
-import sys
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -154,9 +154,7 @@ def test_a_deleted_application_image_is_built_again(
     assert registry.tree("modules", "echo") == tree
 
 
-def test_a_changed_version_runs_only_what_it_must(
-    project: Project, registry: RealRegistry
-) -> None:
+def test_a_changed_version_runs_only_what_it_must(project: Project, registry: RealRegistry) -> None:
     built(project)
     project.git("tag", "-d", "v1.0.0")
     project.git("tag", "v1.0.1")
@@ -174,9 +172,7 @@ def test_a_changed_version_runs_only_what_it_must(
     assert set(registry.tags("modules/echo/release")) == {"v1.0.0", "v1.0.1"}
 
 
-def test_a_changed_document_does_not_build_images(
-    project: Project, registry: RealRegistry
-) -> None:
+def test_a_changed_document_does_not_build_images(project: Project, registry: RealRegistry) -> None:
     first = project.run("build", "--tag", "main")
     assert first.code == 0, first.err
     project.write("docs/README.md", "# Changed\n")
