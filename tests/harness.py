@@ -17,6 +17,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures" / "modules"
+MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
 _ACCESS = re.compile(r'"(GET|HEAD|PUT|POST|PATCH|DELETE) (\S+) HTTP/[^"]*" (\d{3})')
 _IDENTITY = {
@@ -77,7 +81,7 @@ class RealRegistry:
         request = urllib.request.Request(
             f"http://{self.address}/v2/{repository}/manifests/{tag}",
             method="HEAD",
-            headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
+            headers={"Accept": ", ".join(MANIFESTS)},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return str(answer.headers["Docker-Content-Digest"])
