@@ -156,6 +156,11 @@ class ModuleName(str):
         return cls(text)
 
 
+def is_release(text: str) -> bool:
+    """Whether a tag is a release version, vX.Y.Z."""
+    return bool(_RELEASE.fullmatch(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """The tag of a module image: a release `vX.Y.Z`, or a dev tag that may move."""
@@ -171,7 +176,7 @@ class Version:
                 f"{text!r} is the name of a release channel, not of a version",
                 hint="give the version as vX.Y.Z, or another tag for a development build",
             )
-        return cls(parse_tag(text), release=bool(_RELEASE.fullmatch(text)))
+        return cls(parse_tag(text), release=is_release(text))
 
     def __str__(self) -> str:
         return self.tag

@@ -119,8 +119,8 @@ OPTIONS: Final = (
         env="WERF_PARALLEL_TASKS_LIMIT",
         kind=Kind.WHOLE,
         default=5,
-        minimum=1,
-        help="How many images are built at once.",
+        minimum=-(10**9),
+        help="How many images are built at once; 0 or less is no limit.",
     ),
     Option(
         name="concurrency",

@@ -112,7 +112,7 @@ class Buildah:
         request.log.parent.mkdir(parents=True, exist_ok=True)
         with (
             request.log.open("w", encoding="utf-8", errors="replace") as log,
-            ThreadPoolExecutor(max_workers=max(1, request.parallel or len(sources))) as pool,
+            ThreadPoolExecutor(max_workers=_workers(request, sources)) as pool,
         ):
             tries = [pool.submit(self._try, source, request, tags, log, tell) for source in sources]
             try:
@@ -323,6 +323,11 @@ class Buildah:
         media_type = index["manifests"][0]["mediaType"]
         self._registry.put_manifest(repository.at(digest), data, media_type)
         return self._registry.put_manifest(target, data, media_type)
+
+
+def _workers(request: BuildRequest, sources: list[_Source]) -> int:
+    limit = request.parallel if request.parallel > 0 else len(sources)
+    return max(1, min(limit, len(sources)))
 
 
 def _sources(request: BuildRequest) -> list[_Source]:

@@ -1,0 +1,113 @@
+"""Flag, environment, file, default: in this order, each value with its origin."""
+
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import ConfigError
+from orchestrator.settings import OPTIONS, Kind, Option, Source, resolve
+
+FLAGGED = [option for option in OPTIONS if option.flag]
+
+
+def example(option: Option, number: int) -> Any:
+    """A value of the option's kind; number tells several apart."""
+    match option.kind:
+        case Kind.FLAG:
+            return True
+        case Kind.WHOLE:
+            return number + 1
+        case Kind.LIST:
+            return (f"r.example.com/{number}",)
+        case Kind.MAP:
+            return {"A": str(number)}
+        case Kind.TEXT:
+            return option.choices[number % len(option.choices)] if option.choices else f"t{number}"
+
+
+def environ(option: Option, value: Any) -> dict[str, str]:
+    assert option.env
+    if option.kind is Kind.LIST:
+        return {option.env.replace("*", "1"): value[0]}
+    return {option.env: str(value).lower() if option.kind is Kind.FLAG else str(value)}
+
+
+def in_file(option: Option, value: Any) -> bytes:
+    import json
+
+    return f"{option.name}: {json.dumps(value)}\n".encode()
+
+
+@pytest.mark.parametrize("option", FLAGGED, ids=lambda option: option.name)
+def test_precedence(option: Option) -> None:
+    flag, env, file = (example(option, number) for number in (1, 2, 3))
+    data = in_file(option, file) if option.in_file else b""
+    settings = resolve({option.name: flag}, environ(option, env), data)
+    assert settings[option.name] == flag
+    assert settings.origin(option.name).startswith("--")
+    settings = resolve({}, environ(option, env), data)
+    assert settings[option.name] == env
+    assert settings.origin(option.name).startswith("$")
+    if option.in_file:
+        settings = resolve({}, {}, data)
+        assert settings[option.name] == file
+        assert settings.origin(option.name) == "orchestrator.yaml:1"
+    settings = resolve({}, {}, None)
+    assert settings[option.name] == option.default
+    assert settings.by_name[option.name].source is Source.DEFAULT
+    assert not settings.given(option.name)
+
+
+def test_every_flag_has_one_environment_name_of_its_own() -> None:
+    names = [option.env for option in FLAGGED]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+def test_lists_come_from_numbered_variables_in_order() -> None:
+    settings = resolve({}, {"WERF_SECONDARY_REPO_2": "b", "WERF_SECONDARY_REPO_1": "a"}, None)
+    assert settings["secondary_repos"] == ("a", "b")
+    assert settings.origin("secondary_repos") == "$WERF_SECONDARY_REPO_1, $WERF_SECONDARY_REPO_2"
+
+
+def test_an_empty_variable_is_unset() -> None:
+    assert resolve({}, {"MODULES_MODULE_SOURCE": ""}, None)["source"] is None
+
+
+def wrong(file: str = "", env: dict[str, str] | None = None, **flags: Any) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        resolve(flags, env or {}, file.encode())
+    return [str(finding) for finding in caught.value.findings]
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("name: a\nsuorce: r", "orchestrator.yaml:2: unknown setting 'suorce'; did you mean source?"),
+        ("tag: v1.0.0", "it is set by --tag or MODULES_MODULE_TAG only"),
+        ("source: [a]", "orchestrator.yaml:1: source: text is expected"),
+        ("retries: many", "retries: a whole number is expected"),
+        ("retries: -1", "retries: at least 0"),
+        ("insecure_registry: maybe", "true or false is expected"),
+        ("secondary_repos: a", "a list is expected"),
+        ("build_args: {A: 1}", "A: text is expected, not 1: quote it"),
+        ("builder: wref", "did you mean werf?"),
+        ("[]", "a map of settings is expected"),
+        ("a: [", "not YAML"),
+        ('name: "a\\nb"', "a control character"),
+    ],
+)
+def test_wrong_files(file: str, says: str) -> None:
+    assert any(says in line for line in wrong(file))
+
+
+def test_all_findings_at_once_with_their_origins() -> None:
+    lines = wrong("retries: x\nfoo: 1", {"ORCHESTRATOR_TIMEOUT": "soon"}, builder="no")
+    assert len(lines) == 4
+    assert any(line.startswith("$ORCHESTRATOR_TIMEOUT: ") for line in lines)
+    assert any(line.startswith("--builder: ") for line in lines)
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_werf_takes_no_limit_as_zero_or_less(limit: str) -> None:
+    assert resolve({}, {"WERF_PARALLEL_TASKS_LIMIT": limit}, None)["parallel"] == int(limit)
