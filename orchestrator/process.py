@@ -101,7 +101,11 @@ class LocalRunner:
         """Wait for the end; an exit code is a result, never an exception."""
         started = time.monotonic()
         with self._popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:
-            streams = {"stdout": child.stdout, "stderr": child.stderr}
+            # Readers own their ends: closing a stream that a thread still reads would block us.
+            streams = {
+                name: os.fdopen(os.dup(stream.fileno()), "rb")
+                for name, stream in (("stdout", child.stdout), ("stderr", child.stderr))
+            }
             kept: dict[str, Any] = {
                 name: deque(maxlen=_TAIL_LINES if on_line else None) for name in streams
             }
@@ -119,8 +123,9 @@ class LocalRunner:
             with suppress(BrokenPipeError):
                 child.stdin.close()
             timed_out = not self._wait(child, timeout)
+            drained = time.monotonic() + _DRAIN_SECONDS
             for reader in readers:
-                reader.join(_DRAIN_SECONDS)
+                reader.join(max(0.0, drained - time.monotonic()))
             return Outcome(
                 exit_code=child.returncode,
                 stdout=b"".join(kept["stdout"]),
@@ -215,9 +220,9 @@ class LocalRunner:
 def _read(
     name: str, stream: IO[bytes], kept: deque[bytes], on_line: OnLine | None, order: threading.Lock
 ) -> None:
-    for raw in stream:
-        kept.append(raw)
-        if on_line is not None:
-            with order:
-                on_line(name, raw.rstrip(b"\r\n").decode(errors="replace"))
-    stream.close()
+    with stream:
+        for raw in stream:
+            kept.append(raw)
+            if on_line is not None:
+                with order:
+                    on_line(name, raw.rstrip(b"\r\n").decode(errors="replace"))

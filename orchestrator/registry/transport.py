@@ -249,7 +249,8 @@ def _unanswered(request: Request, error: Exception, timeout: float) -> RegistryE
             hint=f"give the authority of {request.host} with --ca-file, "
             "or --insecure-registry where it speaks plain HTTP",
         )
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    refused = isinstance(error, urllib3.exceptions.NewConnectionError)
+    if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
         cause = f"{request.method} {request.what}: no answer within {timeout:.0f} s (--timeout)"
     return TransientError(cause, hint=f"see that {request.host} is up and can be reached from here")
 

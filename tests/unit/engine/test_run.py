@@ -1,0 +1,282 @@
+"""The engine on a toy: three stages that write files, with a `world` that may lose them."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.engine.journal import Event, Journal, Record
+from orchestrator.engine.plan import Kind
+from orchestrator.engine.run import Outcome, Pipeline, Selection
+from orchestrator.engine.stage import Inputs, Result, Results, Stage
+from orchestrator.errors import Interrupted, OrchestratorError, UsageError, VerificationError
+from orchestrator.events import Tell, silent
+from orchestrator.fsio import atomic_write, sha256
+
+
+@dataclass
+class World:
+    """What stages work on; `outside` stands for a registry."""
+
+    root: Path
+    source: str = "text"
+    tag: str = "v1"
+    unpinned: str | None = None
+    outside: dict[str, str] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+    trouble: Callable[[str], None] = lambda _stage: None
+
+
+@dataclass(frozen=True)
+class Made(Result):
+    text: str
+
+
+def _upper(world: World, _results: Results, _tell: Tell) -> Made:
+    world.ran.append("upper")
+    world.trouble("upper")
+    atomic_write(world.root / "upper", world.source.upper().encode())
+    return Made(world.source.upper())
+
+
+def _count(world: World, results: Results, _tell: Tell) -> Made:
+    world.ran.append("count")
+    world.trouble("count")
+    return Made(str(len(results[UPPER].text)))
+
+
+def _push(world: World, results: Results, _tell: Tell) -> Made:
+    world.ran.append("push")
+    world.trouble("push")
+    world.outside[world.tag] = results[COUNT].text
+    return Made(f"{world.tag}={results[COUNT].text}")
+
+
+def _pushed(world: World, result: Made) -> str | None:
+    tag, _, text = result.text.partition("=")
+    return None if world.outside.get(tag) == text else f"{tag} is gone"
+
+
+UPPER: Stage[World, Made] = Stage(
+    name="upper",
+    revision=1,
+    needs=(),
+    result=Made,
+    inputs=lambda world, _results: Inputs(values={"source": world.source}, unpinned=world.unpinned),
+    run=_upper,
+    probe=lambda _world, _result: None,
+    files=lambda made: {"upper": sha256(made.text.encode())},
+)
+COUNT: Stage[World, Made] = Stage(
+    name="count",
+    revision=1,
+    needs=(UPPER,),
+    result=Made,
+    inputs=lambda _world, _results: Inputs(values={}),
+    run=_count,
+    probe=lambda _world, _result: None,
+)
+PUSH: Stage[World, Made] = Stage(
+    name="push",
+    revision=1,
+    needs=(COUNT,),
+    result=Made,
+    inputs=lambda world, _results: Inputs(values={"tag": world.tag}),
+    run=_push,
+    probe=_pushed,
+)
+PIPELINE: tuple[Stage[World, Any], ...] = (UPPER, COUNT, PUSH)
+
+
+def pipeline(world: World, selection: Selection | None = None) -> Pipeline[World]:
+    world.ran.clear()
+    return Pipeline(
+        stages=PIPELINE,
+        context=world,
+        journal=Journal.read(world.root / "state" / "journal", {}, repair=True),
+        root=world.root,
+        selection=selection or Selection(),
+        clock=lambda: "now",
+    )
+
+
+def execute(world: World, selection: Selection | None = None) -> Outcome:
+    return pipeline(world, selection).execute(silent)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_first_all_then_nothing(world: World) -> None:
+    assert execute(world).changes
+    assert world.ran == ["upper", "count", "push"]
+    outcome = execute(world)
+    assert world.ran == []
+    assert not outcome.changes
+    assert outcome.results[PUSH] == Made("v1=4")
+
+
+def test_equal_results_cut_a_run_short(world: World) -> None:
+    execute(world)
+    world.source = "word"
+    execute(world)
+    assert world.ran == ["upper", "count"]
+
+
+def test_what_is_lost_is_made_again(world: World) -> None:
+    execute(world)
+    world.outside.clear()
+    outcome = execute(world)
+    assert world.ran == ["push"]
+    assert str(outcome.actions[2]) == "probe failed (v1 is gone)"
+    (world.root / "upper").write_text("edited")
+    outcome = execute(world)
+    assert world.ran == ["upper"]
+    assert str(outcome.actions[0]) == "output missing (upper is not what was written)"
+
+
+def test_an_input_that_is_not_pinned_always_runs(world: World) -> None:
+    world.unpinned = "a moving base"
+    execute(world)
+    execute(world)
+    assert world.ran == ["upper"]
+
+
+def test_a_result_that_does_not_hold_after_the_run_fails_the_stage(world: World) -> None:
+    broken = World(world.root, outside=Forgetful())
+    with pytest.raises(VerificationError, match="its result does not hold: v1 is gone"):
+        execute(broken)
+    assert pipeline(world).journal.records["push"].event is Event.FAILED
+
+
+class Forgetful(dict[str, str]):
+    def __setitem__(self, key: str, value: str) -> None:
+        pass
+
+
+def test_a_failure_is_remembered_and_the_run_resumed(world: World) -> None:
+    def fail(stage: str) -> None:
+        if stage == "count":
+            raise OrchestratorError("no")
+
+    world.trouble = fail
+    with pytest.raises(OrchestratorError):
+        execute(world)
+    world.trouble = lambda _stage: None
+    outcome = execute(world)
+    assert world.ran == ["count", "push"]
+    assert [str(action) for action in outcome.actions] == ["unchanged", "failed before", "never ran"]
+
+
+@pytest.mark.parametrize("error", [Interrupted(15), OSError(28, "no space")])
+def test_interruptions_and_file_errors_are_recorded(world: World, error: BaseException) -> None:
+    def stop(_stage: str) -> None:
+        raise error
+
+    world.trouble = stop
+    with pytest.raises(type(error)):
+        execute(world)
+    assert pipeline(world).journal.records["upper"].event is Event.FAILED
+
+
+def test_selections(world: World) -> None:
+    execute(world, Selection(last="count"))
+    assert world.ran == ["upper", "count"]
+    execute(world, Selection(first="push"))
+    assert world.ran == ["push"]
+    execute(world, Selection(first="count"))
+    assert world.ran == ["count", "push"]
+    execute(world, Selection(forced=frozenset({"upper"})))
+    assert world.ran == ["upper"]
+    with pytest.raises(UsageError, match="comes after"):
+        execute(world, Selection(first="push", last="upper"))
+
+
+def test_from_needs_what_was_before(world: World) -> None:
+    with pytest.raises(UsageError, match="stage upper has to run first: never ran"):
+        execute(world, Selection(first="push"))
+    assert world.ran == []
+
+
+def test_a_record_of_another_shape_is_no_result(world: World) -> None:
+    execute(world)
+    journal = pipeline(world).journal
+    old = journal.records["push"]
+    journal.append(
+        Record(
+            stage="push",
+            event=Event.DONE,
+            revision=1,
+            fingerprint=old.fingerprint,
+            inputs=old.inputs,
+            needs=old.needs,
+            result={"other": 1},
+        )
+    )
+    outcome = execute(world)
+    assert world.ran == ["push"]
+    assert "another shape" in str(outcome.actions[2])
+
+
+PERTURBATIONS: dict[str, Callable[[World], None]] = {
+    "source": lambda world: setattr(world, "source", world.source + "x"),
+    "same length": lambda world: setattr(world, "source", world.source[::-1]),
+    "tag": lambda world: setattr(world, "tag", world.tag + "1"),
+    "lost": lambda world: world.outside.clear(),
+    "file": lambda world: (world.root / "upper").unlink(missing_ok=True),
+    "unpinned": lambda world: setattr(world, "unpinned", "x"),
+    "journal": lambda world: (world.root / "state" / "journal").unlink(missing_ok=True),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(PERTURBATIONS)), max_size=5))
+def test_a_plan_says_what_a_run_does(names: list[str]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as scratch:
+        world = World(Path(scratch))
+        execute(world)
+        for name in names:
+            PERTURBATIONS[name](world)
+            planned = pipeline(world).plan()
+            done = execute(world)
+            for said, did in zip(planned.actions, done.actions, strict=True):
+                assert said.kind is did.kind or said.kind is Kind.MAYBE
+            assert planned.changes >= done.changes
+
+
+@pytest.mark.parametrize("stage", [stage.name for stage in PIPELINE])
+@pytest.mark.parametrize("when", ["started", "running", "done"])
+def test_killed_anywhere_it_ends_the_same(world: World, stage: str, when: str) -> None:
+    child = os.fork()
+    if child == 0:
+        _die(world, stage, when)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    execute(world)
+    assert (world.root / "upper").read_text() == "TEXT"
+    assert world.outside == {"v1": "4"}
+    execute(world)
+    assert world.ran == []
+
+
+def _die(world: World, stage: str, when: str) -> None:
+    run = pipeline(world)
+    append = run.journal.append
+
+    def dying(record: Record) -> None:
+        append(record)
+        if record.stage == stage and record.event == when:
+            os._exit(9)
+
+    run.journal.append = dying  # type: ignore[method-assign]
+    if when == "running":
+        world.trouble = lambda name: os._exit(9) if name == stage else None
+    run.execute(silent)
+    os._exit(1)

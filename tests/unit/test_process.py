@@ -1,0 +1,165 @@
+"""Real programs: bytes unharmed, whole groups ended, signals passed on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ConfigError, ToolMissing
+from orchestrator.process import Command, LocalRunner
+
+
+@pytest.fixture
+def runner() -> LocalRunner:
+    return LocalRunner(os.environ)
+
+
+def sh(script: str, **more: object) -> Command:
+    return Command(argv=("sh", "-c", script), **more)  # type: ignore[arg-type]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state != "Z"
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def test_streams_and_exit_codes(runner: LocalRunner) -> None:
+    outcome = runner.run(sh("cat; echo err >&2; exit 3", stdin=b"in\xff\n"))
+    assert outcome.exit_code == 3
+    assert outcome.stdout == b"in\xff\n"
+    assert outcome.stderr == b"err\n"
+
+
+def test_a_lot_of_output_on_both_streams_does_not_block(runner: LocalRunner) -> None:
+    outcome = runner.run(sh("head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2", stdin=b"x" * 10**6))
+    assert len(outcome.stdout) == len(outcome.stderr) == 300000
+
+
+def test_lines_come_as_they_are_written(runner: LocalRunner) -> None:
+    seen: list[tuple[float, str]] = []
+    runner.run(
+        sh("echo a; sleep 0.3; echo b >&2; sleep 0.1; printf c"),
+        on_line=lambda stream, line: seen.append((time.monotonic(), f"{stream} {line}")),
+    )
+    assert [line for _, line in seen] == ["stdout a", "stderr b", "stdout c"]
+    assert seen[1][0] - seen[0][0] > 0.2
+
+
+def test_the_environment_is_added_to_and_git_locations_are_dropped() -> None:
+    runner = LocalRunner({"PATH": os.environ["PATH"], "GIT_DIR": "/x", "KEPT": "1"})
+    try:
+        text = runner.run(sh("env", env={"MORE": "2"})).text
+        assert "KEPT=1" in text
+        assert "MORE=2" in text
+        assert "GIT_DIR" not in text
+        assert "HOME=" not in text
+    finally:
+        LocalRunner(os.environ)
+
+
+def test_a_timeout_ends_the_whole_group(runner: LocalRunner, tmp_path: Path) -> None:
+    outcome = runner.run(sh(f"sleep 60 & echo $! > {tmp_path}/pid; wait"), timeout=0.3)
+    assert outcome.timed_out
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_grandchild_that_keeps_the_pipe_does_not_hold_us(runner: LocalRunner) -> None:
+    started = time.monotonic()
+    outcome = runner.run(sh("setsid sleep 20 & echo done"))
+    assert outcome.stdout == b"done\n"
+    assert time.monotonic() - started < 10
+
+
+def test_what_cannot_be_run(runner: LocalRunner, tmp_path: Path) -> None:
+    with pytest.raises(ToolMissing):
+        runner.run(Command(argv=("no-such-program",)))
+    with pytest.raises(ToolMissing):
+        runner.run(Command(argv=(str(tmp_path),)))
+    with pytest.raises(ConfigError):
+        runner.run(sh("true", cwd=tmp_path / "nowhere"))
+    assert runner.which("no-such-program") is None
+    assert runner.which("sh")
+
+
+def test_a_background_child_is_stopped_with_its_context(runner: LocalRunner, tmp_path: Path) -> None:
+    with runner.start(sh("echo up; exec sleep 60"), log=tmp_path / "log") as child:
+        assert child.poll() is None
+        time.sleep(0.2)
+    assert gone(child.pid)
+    assert (tmp_path / "log").read_text() == "up\n"
+
+
+def test_a_background_child_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    code = (
+        "import os, time\nfrom pathlib import Path\nfrom orchestrator.process import *\n"
+        "with LocalRunner(os.environ).start(Command(argv=('sleep', '60')), "
+        f"log=Path({str(tmp_path / 'log')!r})) as child:\n"
+        "    print(child.pid, flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    assert gone(pid)
+
+
+PARENT = """
+import os, signal, sys
+from orchestrator.cli import _Signals
+from orchestrator.errors import Interrupted
+from orchestrator.process import Command, LocalRunner
+runner = LocalRunner(os.environ)
+signals = _Signals()
+signals.runners.append(runner)
+for signum in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(signum, signals)
+try:
+    runner.run(Command(argv=("sh", "-c", sys.argv[1])), on_line=lambda s, l: print(l, flush=True))
+except Interrupted as stop:
+    sys.exit(stop.exit_code)
+"""
+
+
+def interrupted(script: str, *signals: signal.Signals) -> tuple[int, str, float]:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, script], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        first = parent.stdout.readline()
+        started = time.monotonic()
+        for signum in signals:
+            parent.send_signal(signum)
+            time.sleep(0.3)
+        rest = parent.stdout.read()
+        code = parent.wait(20)
+    return code, first + rest, time.monotonic() - started
+
+
+def test_the_first_signal_is_passed_on_once_and_awaited() -> None:
+    script = "n=0; trap 'n=$((n+1)); sleep 0.5; echo signals $n; exit 1' TERM; echo up; sleep 60 & wait"
+    code, text, _ = interrupted(script, signal.SIGTERM)
+    assert code == 143
+    assert text == "up\nsignals 1\n"
+
+
+def test_the_second_signal_kills_at_once() -> None:
+    script = "trap '' INT; echo $$; while :; do sleep 0.1; done"
+    code, text, seconds = interrupted(script, signal.SIGINT, signal.SIGINT)
+    assert code == 130
+    assert seconds < 5
+    assert gone(int(text.split()[0]))
