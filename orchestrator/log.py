@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TextIO
 
+from orchestrator.model import has_control
+
 _SECRET_NAME: Final = re.compile(
     r"TOKEN|PASSWORD|PASSWD|SECRET|PRIVATE|CREDENTIAL|AUTH|_KEY$|ACCESS_KEY", re.IGNORECASE
 )
@@ -86,6 +88,12 @@ def describe(event: str, fields: Mapping[str, Any]) -> str | None:
             return None
 
 
+def _tame(text: str) -> str:
+    """No line of it starts at the left edge, where CI systems look for commands, or moves a cursor."""
+    shown = "".join(c if c == "\n" or not has_control(c) else " " for c in text)
+    return shown.replace("\n", "\n          ")
+
+
 def _stage(fields: Mapping[str, Any]) -> str | None:
     match fields["state"]:
         case "skip":
@@ -135,7 +143,7 @@ class Lines:
             self._end()
 
     def _write(self, text: str) -> None:
-        self._stream.write(mask(text, self._environ).replace("\n", "\n          ") + "\n")
+        self._stream.write(_tame(mask(text, self._environ)) + "\n")
         self._stream.flush()
 
     def _begin(self, stage: str) -> None:
@@ -186,7 +194,7 @@ class Terminal(Lines):
     def _write(self, text: str) -> None:
         from rich.text import Text
 
-        self._console.print(Text(mask(text, self._environ)))
+        self._console.print(Text(_tame(mask(text, self._environ))))
 
     def __enter__(self) -> Self:
         self._status.start()

@@ -18,6 +18,18 @@ _RELEASE: Final = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.AS
 _MODULE_NAME: Final = re.compile(r"[a-z]([a-z0-9]*)(-[a-z0-9]+)*")
 
 MODULE_NAME_LIMIT: Final = 64
+# Fixed here and not asked of Python, whose idea of what is printable moves with Unicode.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds a character that no name or value may have, such as a line break."""
+    return _CONTROL.search(text) is not None
+
+
+def escape_control(text: str) -> str:
+    """The text with such characters as `\\UXXXXXXXX`, which YAML and Go both read."""
+    return _CONTROL.sub(lambda found: f"\\U{ord(found[0]):08x}", text)
 
 
 class Channel(StrEnum):

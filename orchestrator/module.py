@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from orchestrator import yamldoc
 from orchestrator.artifacts import bundle_paths, image_key, image_keys
 from orchestrator.errors import ConfigError, Finding
-from orchestrator.model import ModuleName
+from orchestrator.model import ModuleName, has_control
 from orchestrator.schema import Flag, ListOf, MapOf, Record, Schema, Text, Whole, check, suggestion
 
 FILE: Final = "module.yaml"
@@ -183,7 +183,7 @@ def _bad_paths(tree: Tree, paths: Sequence[str]) -> list[Finding]:
     for path in bundle_paths(paths):
         if ".." in path:
             findings.append(Finding(path, 0, "DKP refuses any name with .. in it: rename it"))
-        elif not path.isprintable():
+        elif has_control(path):
             findings.append(Finding(repr(path), 0, "a name with a control character: rename it"))
         elif tree.is_symlink(path):
             findings.append(Finding(path, 0, "DKP drops symlinks: replace it by the file itself"))

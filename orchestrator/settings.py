@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.errors import ConfigError, Finding, OrchestratorError
+from orchestrator.model import has_control
 
 FILE: Final = "orchestrator.yaml"
 
@@ -292,7 +293,7 @@ def _checked(option: Option, setting: Setting, findings: list[Finding]) -> Setti
 def _text(option: Option, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"text is expected, not {value!r}")
-    if not value.isprintable():
+    if has_control(value):
         raise ValueError("it holds a control character, such as a line break")
     if option.choices and value not in option.choices:
         close = difflib.get_close_matches(value, option.choices, n=1)

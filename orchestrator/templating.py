@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator.fsio import canonical_json, sha256
+from orchestrator.model import escape_control
 from orchestrator.module import ImageKind, Module
 
 WERF_TEMPLATE: Final = "werf.yaml.j2"
@@ -41,8 +42,7 @@ def scalar(text: str) -> str:
     """A YAML scalar that reads back as this text after werf has run it through its templates."""
     if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
         return text
-    quoted = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in _quote(text))
-    return quoted.replace("{{", ESCAPED)
+    return _quote(text).replace("{{", ESCAPED)
 
 
 def unescape(text: str) -> str:
@@ -52,11 +52,11 @@ def unescape(text: str) -> str:
 
 def go_string(text: str) -> str:
     """A Go string literal inside a template action."""
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in _quote(text))
+    return _quote(text)
 
 
 def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return escape_control(json.dumps(text, ensure_ascii=False))
 
 
 def werf_inputs(

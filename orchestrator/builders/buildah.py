@@ -5,7 +5,6 @@ image whose content has not changed is found again in the registry instead of be
 """
 
 import hashlib
-import json
 import re
 import shutil
 import tempfile
@@ -44,6 +43,7 @@ from orchestrator.model import Digest, Reference, Repository
 from orchestrator.process import Command, Outcome, Runner
 from orchestrator.registry.client import Registry
 from orchestrator.registry.image import closure
+from orchestrator.registry.layout import push_layout
 from orchestrator.registry.transport import is_loopback
 from orchestrator.templating import documents
 
@@ -52,7 +52,6 @@ _REVISION: Final = "1"
 _PLATFORM: Final = "linux/amd64"
 _KNOWN_FIELDS: Final = frozenset({"args", "context", "dockerfile", "final", "image", "target"})
 _TAIL: Final = 15
-_CHUNK: Final = 1024 * 1024
 _HINTS: Final = (
     ("no space left on device", "free some disk space (buildah prune), then run again"),
     ("operation not permitted", "run as root, or allow user namespaces for this user"),
@@ -233,7 +232,7 @@ class Buildah:
                 self._run(push, source, request, log)
             finally:
                 self._runner.run(Command(argv=("buildah", "rmi", name)))
-            return self._push_layout(layout, target)
+            return push_layout(self._registry, layout, target)
 
     def _command(
         self, source: _Source, request: BuildRequest, scratch: Path, name: str
@@ -301,28 +300,6 @@ class Buildah:
                 details="\n".join(f"| {line}" for line in tail),
             )
         return outcome
-
-    def _push_layout(self, layout: Path, target: Reference) -> Digest:
-        """Blobs, the manifest by digest, then the tag, from an OCI image layout."""
-        index = json.loads((layout / "index.json").read_bytes())
-        digest = Digest.parse(index["manifests"][0]["digest"])
-        data = _blob(layout, digest).read_bytes()
-        manifest = json.loads(data)
-        repository = target.repository
-        blobs = {
-            Digest.parse(each["digest"]): int(each["size"])
-            for each in (manifest["config"], *manifest["layers"])
-        }
-        for blob, size in blobs.items():
-            self._registry.put_blob(
-                repository,
-                blob,
-                size,
-                lambda blob=blob: _read(_blob(layout, blob)),  # type: ignore[misc]
-            )
-        media_type = index["manifests"][0]["mediaType"]
-        self._registry.put_manifest(repository.at(digest), data, media_type)
-        return self._registry.put_manifest(target, data, media_type)
 
 
 def _workers(request: BuildRequest, sources: list[_Source]) -> int:
@@ -418,13 +395,3 @@ def _scratch(work: Path) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _blob(layout: Path, digest: Digest) -> Path:
-    return layout / "blobs" / "sha256" / digest.hex
-
-
-def _read(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk

@@ -1,11 +1,9 @@
 """The operations of a registry: manifests, blobs, tags, copies. HEAD before PUT, digests checked."""
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -14,7 +12,14 @@ from orchestrator.errors import ConfigError, RegistryError, VerificationError
 from orchestrator.model import Digest, Reference, Repository
 from orchestrator.process import Runner
 from orchestrator.registry.auth import AuthTransport, DockerConfig
-from orchestrator.registry.retry import Retry, RetryLater, retry_after
+from orchestrator.registry.failure import failure
+from orchestrator.registry.manifest import (
+    MANIFEST_TYPES,
+    Descriptor,
+    Manifest,
+    parse_json,
+)
+from orchestrator.registry.retry import Retry
 from orchestrator.registry.transport import (
     Body,
     HttpTransport,
@@ -26,87 +31,11 @@ from orchestrator.registry.transport import (
     is_loopback,
 )
 
-OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
-DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
-INDEX_TYPES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
-MANIFEST_TYPES: Final = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
-
-_TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_TRANSIENT_CODES: Final = frozenset({"TOOMANYREQUESTS", "UNAVAILABLE"})
 _MOST_PAGES: Final = 10_000
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Descriptor:
-    """What a manifest says of a blob or another manifest; `size` in bytes."""
-
-    media_type: str
-    digest: Digest
-    size: int
-
-    @classmethod
-    def from_json(cls, value: Any) -> Self:
-        """Raises RegistryError where it is no descriptor."""
-        try:
-            made = cls(
-                media_type=str(value["mediaType"]),
-                digest=Digest.parse(value["digest"]),
-                size=int(value["size"]),
-            )
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
-            raise RegistryError(f"a manifest holds a broken descriptor: {error}") from error
-        if made.size < 0:
-            raise RegistryError("a manifest holds a blob of negative size")
-        return made
-
-    def to_json(self) -> dict[str, Any]:
-        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """The bytes of a manifest, whose hash is `digest`."""
-
-    media_type: str
-    digest: Digest
-    data: bytes
-    json: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    @property
-    def is_index(self) -> bool:
-        return self.media_type in INDEX_TYPES
-
-    @property
-    def annotations(self) -> Mapping[str, str]:
-        found = self.json.get("annotations")
-        return found if isinstance(found, dict) else {}
-
-    @property
-    def config(self) -> Descriptor:
-        return Descriptor.from_json(self.json.get("config"))
-
-    @property
-    def layers(self) -> tuple[Descriptor, ...]:
-        return self._descriptors("layers")
-
-    @property
-    def children(self) -> tuple[Descriptor, ...]:
-        """The manifests of an index."""
-        return self._descriptors("manifests")
-
-    def _descriptors(self, key: str) -> tuple[Descriptor, ...]:
-        found = self.json.get(key)
-        return tuple(map(Descriptor.from_json, found if isinstance(found, list) else ()))
 
 
 class Registry:
@@ -190,7 +119,7 @@ class Registry:
                     f"{reference}: the manifest has the digest {digest}, not {expected[:80]}",
                     hint="something between here and the registry changes its answers",
                 )
-        value = _json(data, str(reference))
+        value = parse_json(data, str(reference))
         if not isinstance(value, dict):
             raise RegistryError(f"{reference}: the manifest is not a JSON object")
         media_type = response.headers.get("content-type", "").partition(";")[0].strip()
@@ -333,7 +262,7 @@ class Registry:
             )
             if response.status == 404:
                 break
-            value = _json(response.body, f"tags of {repository}")
+            value = parse_json(response.body, f"tags of {repository}")
             names = value.get("tags") if isinstance(value, dict) else None
             found.update(dict.fromkeys(n for n in names or () if isinstance(n, str)))
             link = _NEXT.search(response.headers.get("link", ""))
@@ -418,7 +347,7 @@ class Registry:
         if response.status in expect:
             return response
         response.close()
-        raise _error(request, response)
+        raise failure(request, response)
 
     def _url(self, repository: Repository, path: str) -> str:
         host = repository.registry
@@ -446,44 +375,8 @@ class Registry:
         return "https"
 
 
-def _json(data: bytes, what: str) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise RegistryError(f"{what}: the answer is not JSON") from error
-
-
 def _parsed_digest(text: str, reference: Reference) -> Digest:
     try:
         return Digest.parse(text)
     except ConfigError as error:
         raise RegistryError(f"{reference}: {error.message[:200]}") from error
-
-
-def _error(request: Request, response: Response) -> RegistryError:
-    code, said = _said(response.body)
-    status = response.status
-    text = " ".join(filter(None, (f"HTTP {status}", code, said)))
-    message = f"{request.method} {request.what}: {text}"
-    if status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
-        return RetryLater(message, after=retry_after(response.headers), status=status, code=code)
-    hint = None
-    if status in {401, 403}:
-        hint = (
-            f"the credentials for {request.host} are missing or may not do this; log in, or see "
-            "$DOCKER_CONFIG and --docker-config"
-        )
-    elif status == 404:
-        hint = f"see that the repository exists, and that {request.host} allows nested ones"
-    return RegistryError(message, status=status, code=code, hint=hint)
-
-
-def _said(body: bytes) -> tuple[str | None, str]:
-    """Code and message of the first error in an answer, as the distribution specification shapes it."""
-    try:
-        first = json.loads(body)["errors"][0]
-        code, message = first.get("code"), first.get("message")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        return None, ""
-    code = str(code)[:60] if code else None
-    return code, "".join(c if c.isprintable() else " " for c in str(message or "")[:300])

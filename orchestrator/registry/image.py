@@ -16,8 +16,9 @@ from typing import Final
 
 from orchestrator.errors import ConfigError, VerificationError
 from orchestrator.fsio import canonical_json
-from orchestrator.model import Digest, Reference
-from orchestrator.registry.client import OCI_MANIFEST, Descriptor, Registry
+from orchestrator.model import Digest, Reference, has_control
+from orchestrator.registry.client import Registry
+from orchestrator.registry.manifest import OCI_MANIFEST, Descriptor
 
 CONFIG_TYPE: Final = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -88,7 +89,7 @@ def _check_path(path: str) -> None:
         raise ConfigError(
             f"{path!r} cannot be in an image: DKP refuses names with .. and needs relative ones"
         )
-    if not path.isprintable():
+    if has_control(path):
         raise ConfigError(f"{path!r} cannot be in an image: it holds a control character")
 
 

@@ -11,7 +11,7 @@ from orchestrator.errors import ConflictError, VerificationError
 from orchestrator.events import Tell
 from orchestrator.model import Digest, Reference
 from orchestrator.registry import image as image_
-from orchestrator.registry.client import Manifest
+from orchestrator.registry.manifest import Manifest
 from orchestrator.stages.context import Context
 
 TITLE: Final = "org.opencontainers.image.title"

@@ -46,7 +46,9 @@ def test_streams_and_exit_codes(runner: LocalRunner) -> None:
 
 
 def test_a_lot_of_output_on_both_streams_does_not_block(runner: LocalRunner) -> None:
-    outcome = runner.run(sh("head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2", stdin=b"x" * 10**6))
+    outcome = runner.run(
+        sh("head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2", stdin=b"x" * 10**6)
+    )
     assert len(outcome.stdout) == len(outcome.stderr) == 300000
 
 
@@ -96,7 +98,9 @@ def test_what_cannot_be_run(runner: LocalRunner, tmp_path: Path) -> None:
     assert runner.which("sh")
 
 
-def test_a_background_child_is_stopped_with_its_context(runner: LocalRunner, tmp_path: Path) -> None:
+def test_a_background_child_is_stopped_with_its_context(
+    runner: LocalRunner, tmp_path: Path
+) -> None:
     with runner.start(sh("echo up; exec sleep 60"), log=tmp_path / "log") as child:
         assert child.poll() is None
         time.sleep(0.2)
@@ -111,7 +115,9 @@ def test_a_background_child_does_not_outlive_a_killed_parent(tmp_path: Path) -> 
         f"log=Path({str(tmp_path / 'log')!r})) as child:\n"
         "    print(child.pid, flush=True)\n    time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout
         pid = int(parent.stdout.readline())
         parent.kill()
@@ -151,7 +157,9 @@ def interrupted(script: str, *signals: signal.Signals) -> tuple[int, str, float]
 
 
 def test_the_first_signal_is_passed_on_once_and_awaited() -> None:
-    script = "n=0; trap 'n=$((n+1)); sleep 0.5; echo signals $n; exit 1' TERM; echo up; sleep 60 & wait"
+    script = (
+        "n=0; trap 'n=$((n+1)); sleep 0.5; echo signals $n; exit 1' TERM; echo up; sleep 60 & wait"
+    )
     code, text, _ = interrupted(script, signal.SIGTERM)
     assert code == 143
     assert text == "up\nsignals 1\n"

@@ -83,7 +83,10 @@ def wrong(file: str = "", env: dict[str, str] | None = None, **flags: Any) -> li
 @pytest.mark.parametrize(
     ("file", "says"),
     [
-        ("name: a\nsuorce: r", "orchestrator.yaml:2: unknown setting 'suorce'; did you mean source?"),
+        (
+            "name: a\nsuorce: r",
+            "orchestrator.yaml:2: unknown setting 'suorce'; did you mean source?",
+        ),
         ("tag: v1.0.0", "it is set by --tag or MODULES_MODULE_TAG only"),
         ("source: [a]", "orchestrator.yaml:1: source: text is expected"),
         ("retries: many", "retries: a whole number is expected"),

@@ -28,7 +28,11 @@ def chosen(
             "$GITHUB_REF_NAME",
         ),
         ({"TAG_NAME": "v2.0.0", "BRANCH_NAME": "v2.0.0"}, "v2.0.0", "$TAG_NAME"),
-        ({"CI_MERGE_REQUEST_IID": "12", "CI_COMMIT_REF_NAME": "x"}, "mr12", "$CI_MERGE_REQUEST_IID"),
+        (
+            {"CI_MERGE_REQUEST_IID": "12", "CI_COMMIT_REF_NAME": "x"},
+            "mr12",
+            "$CI_MERGE_REQUEST_IID",
+        ),
         ({"CHANGE_ID": "7", "BRANCH_NAME": "PR-7"}, "pr7", "$CHANGE_ID"),
         ({"CI_COMMIT_REF_NAME": "main"}, "main", "$CI_COMMIT_REF_NAME"),
         ({"BRANCH_NAME": "main"}, "main", "$BRANCH_NAME"),

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from orchestrator import yamldoc
 
-
 PRINTABLE = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=8)
 
 
@@ -44,7 +43,9 @@ def test_values(text: str, value: object) -> None:
     assert document.value == {"key": value}
 
 
-@pytest.mark.parametrize("word", ["yes", "No", "on", "OFF", "y", "N", "1.10", "010", "12:30:00", "1_000"])
+@pytest.mark.parametrize(
+    "word", ["yes", "No", "on", "OFF", "y", "N", "1.10", "010", "12:30:00", "1_000"]
+)
 def test_scalars_that_mislead(word: str) -> None:
     (finding,) = findings(f"a: 1\nkey: {word}")
     assert finding.startswith(f"f:2: {word} ")

@@ -66,8 +66,6 @@ def record(event: Event = Event.DONE, **more: Any) -> Record:
     return Record(stage="s", event=event, **{**given, **more})
 
 
-
-
 def test_the_order_of_grounds() -> None:
     seen = Seen(missing="file is gone", probe="tag is gone")
     changed = {"a": "9", "c": "3"}

@@ -172,7 +172,11 @@ def test_a_failure_is_remembered_and_the_run_resumed(world: World) -> None:
     world.trouble = lambda _stage: None
     outcome = execute(world)
     assert world.ran == ["count", "push"]
-    assert [str(action) for action in outcome.actions] == ["unchanged", "failed before", "never ran"]
+    assert [str(action) for action in outcome.actions] == [
+        "unchanged",
+        "failed before",
+        "never ran",
+    ]
 
 
 @pytest.mark.parametrize("error", [Interrupted(15), OSError(28, "no space")])

@@ -17,8 +17,9 @@ from orchestrator.errors import (
 )
 from orchestrator.fsio import sha256
 from orchestrator.model import Digest, Repository
-from orchestrator.registry.client import OCI_INDEX, OCI_MANIFEST, Registry
+from orchestrator.registry.client import Registry
 from orchestrator.registry.image import LayerFile, assemble, closure, push
+from orchestrator.registry.manifest import OCI_INDEX, OCI_MANIFEST
 from tests.harness import RealRegistry, real_registry
 from tests.unit.registry.conftest import connect
 
@@ -161,7 +162,7 @@ def lying(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             answer(self)
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _any
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _any  # noqa: N815  names of http.server
 
         def log_message(self, *_arguments: object) -> None:
             pass
@@ -198,7 +199,7 @@ def asks(answer: Callable[[BaseHTTPRequestHandler], None], **more: object) -> No
         (400, b'{"errors":[{"code":"TOOMANYREQUESTS"}]}', {}, TransientError, "HTTP 400"),
         (403, b'{"errors":[{"code":"DENIED","message":"no\\u001b[31m"}]}', {}, RegistryError, "DENIED no"),
         (418, b'{"errors": 5}', {}, RegistryError, "HTTP 418"),
-        (401, b"", {"WWW-Authenticate": "Bearer realm=\"ftp://x\""}, RegistryError, "no usable place"),
+        (401, b"", {"WWW-Authenticate": 'Bearer realm="ftp://x"'}, RegistryError, "no usable place"),
         (401, b"", {"WWW-Authenticate": "Negotiate x"}, RegistryError, "unknown scheme"),
     ],
 )  # fmt: skip

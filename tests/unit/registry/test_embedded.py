@@ -39,7 +39,10 @@ def test_who_comes_second_uses_the_first(runner: LocalRunner, tmp_path: Path) ->
         with embedded.serve(runner, tmp_path) as second:
             assert second == first
         assert embedded._answers(first)
-        with pytest.raises(ConfigError, match="already served"), embedded.serve(runner, tmp_path, port=1):
+        with (
+            pytest.raises(ConfigError, match="already served"),
+            embedded.serve(runner, tmp_path, port=1),
+        ):
             pass
 
 

@@ -85,7 +85,9 @@ def test_system_tools_read_it() -> None:
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("data", [b"", b"\x1f\x8b broken", b"not a tar" * 100, gzip_stored(b"x" * 9)])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x1f\x8b broken", b"not a tar" * 100, gzip_stored(b"x" * 9)]
+)
 def test_broken_layers(data: bytes) -> None:
     try:
         assert extract(data) == []

@@ -1,0 +1,120 @@
+"""The command line's manners: exit codes, help, errors without tracebacks."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator import cli
+from orchestrator.cli import slugify
+from orchestrator.errors import Interrupted
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers_are_put_back() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("orchestrator 0.")
+    assert cli.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(verb in text for verb in cli.VERBS)
+
+
+@pytest.mark.parametrize("verb", sorted(cli.VERBS))
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([verb, "--help"]) == 0
+    assert "Usage: orchestrator" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["biuld"], "did you mean build?"),
+        (["build", "--bogus"], "No such option"),
+        (["build", "--until", "nothing"], "is not one of"),
+        (["slugify"], "Missing argument"),
+        (["plan", "--retries", "x", "-o", "xml"], "is not one of"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 64
+    assert says in capsys.readouterr().err
+
+
+def test_slugify(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["slugify", "core/feature/ADD_SETTINGS"]) == 0
+    assert cli.main(["slugify", "-f", "kubernetes-namespace", "My_branch"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "core-feature-add-settings-df80fdc3",
+        "my-branch-8ebf2d1d",
+    ]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
+    def fail(_text: str) -> str:
+        raise error
+
+    monkeypatch.setattr("orchestrator.slug.docker_tag", fail)
+    assert slugify.command
+    return cli.main(["slugify", "x"])
+
+
+def test_a_full_disk_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failing(monkeypatch, OSError(28, "No space left on device", "/x")) == 1
+    assert capsys.readouterr().err == (
+        "error: failed: No space left on device /x\n-> free some disk space\n"
+        "resume: orchestrator slugify x\n"
+    )
+
+
+def test_a_bug_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "very-secret")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert failing(monkeypatch, ValueError("very-secret")) == 70
+    err = capsys.readouterr().err
+    assert "this is a bug of ours" in err
+    assert "Traceback" not in err
+    (report,) = tmp_path.iterdir()
+    assert "Traceback" in report.read_text()
+    assert "very-secret" not in report.read_text() + err
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
+def test_signals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    assert failing(monkeypatch, Interrupted(number)) == code
+    assert "resume: orchestrator slugify x" in capsys.readouterr().err
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    heavy = {"jinja2", "mmh3", "plumbum", "rich", "semver", "structlog", "urllib3", "yaml"}
+    for flag in ("--help", "--version"):
+        code = (
+            "import sys\nfrom orchestrator.cli import main\n"
+            f"main([{flag!r}])\nprint(*sorted(sys.modules), file=sys.stderr)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        loaded = set(done.stderr.split())
+        assert loaded.isdisjoint(heavy)
+        assert {name for name in loaded if name.startswith("orchestrator")} == {
+            "orchestrator",
+            "orchestrator.cli",
+            "orchestrator.errors",
+        }
