@@ -1,6 +1,5 @@
 """The git work tree of a module as values: a snapshot, and a tree of files read from git objects."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -92,6 +91,11 @@ def _prefix(runner: Runner, directory: Path) -> str:
     return lines[1] if len(lines) > 1 else ""
 
 
+def _text(path: bytes) -> str:
+    """Git names are bytes; by UTF-8 whatever the locale, so that every machine sees the same."""
+    return path.decode(errors="surrogateescape")
+
+
 def _names(decoration: str) -> tuple[str | None, tuple[str, ...]]:
     """Branch and tags from `HEAD -> refs/heads/main, tag: refs/tags/v1, refs/heads/other`."""
     branch = None
@@ -118,7 +122,7 @@ def _dirty(runner: Runner, directory: Path, prefix: str) -> tuple[str, ...]:
         ".",
         *(f":(exclude){name}" for name in OWN_FILES),
     )
-    paths = [os.fsdecode(entry[3:]) for entry in listed.stdout.split(b"\0") if entry]
+    paths = [_text(entry[3:]) for entry in listed.stdout.split(b"\0") if entry]
     return tuple(sorted(path.removeprefix(prefix) for path in paths))
 
 
@@ -194,7 +198,7 @@ class Tree:
                 continue
             head, _, raw = line.partition(b"\t")
             mode, kind, blob = head.decode().split()
-            path = os.fsdecode(raw)
+            path = _text(raw)
             if mode == _SUBMODULE:
                 submodules.append(path)
             elif kind == "tree":
@@ -269,7 +273,7 @@ class Tree:
                 made.mkdir(exist_ok=True)
                 made.chmod(0o755)
             if self.is_symlink(path):
-                target.symlink_to(os.fsdecode(data))
+                target.symlink_to(_text(data))
             else:
                 target.write_bytes(data)
                 target.chmod(0o755 if self.executable(path) else 0o644)

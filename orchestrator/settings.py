@@ -199,6 +199,16 @@ def resolve(
     file: bytes | None,
 ) -> Settings:
     """One Setting an option; raises ConfigError with everything that is wrong with them."""
+    settings, findings = read(flags, environ, file)
+    if findings:
+        raise ConfigError("the settings are not right", findings)
+    return settings
+
+
+def read(
+    flags: Mapping[str, Any], environ: Mapping[str, str], file: bytes | None
+) -> tuple[Settings, list[Finding]]:
+    """The settings so far as they are right, with defaults in place of the others, and what is wrong."""
     findings: list[Finding] = []
     in_file, lines = _read_file(file, findings)
     chosen: dict[str, Setting] = {}
@@ -215,9 +225,7 @@ def resolve(
             chosen[option.name] = Setting(
                 value=option.default, source=Source.DEFAULT, origin="default"
             )
-    if findings:
-        raise ConfigError("the settings are not right", sorted(findings))
-    return Settings(chosen)
+    return Settings(chosen), sorted(findings)
 
 
 def _read_file(
@@ -286,7 +294,7 @@ def _checked(option: Option, setting: Setting, findings: list[Finding]) -> Setti
         origin, _, line = setting.origin.partition(":")
         where = Finding(origin, int(line) if line.isdigit() else 0, f"{option.name}: {error}")
         findings.append(where)
-        return setting
+        return Setting(value=option.default, source=Source.DEFAULT, origin="default")
     return Setting(value=value, source=setting.source, origin=setting.origin)
 
 

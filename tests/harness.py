@@ -106,7 +106,9 @@ class RealRegistry:
 
 
 @contextmanager
-def real_registry(directory: Path, *, extra: str = "") -> Iterator[RealRegistry]:
+def real_registry(
+    directory: Path, *, extra: str = "", readonly: bool = False
+) -> Iterator[RealRegistry]:
     """A docker-registry process with its storage in `directory`."""
     program = shutil.which("docker-registry")
     assert program, "docker-registry is not installed: run `make test`, which installs it"
@@ -116,7 +118,8 @@ def real_registry(directory: Path, *, extra: str = "") -> Iterator[RealRegistry]
     config.write_text(
         "version: 0.1\n"
         "log: {level: error, accesslog: {disabled: false}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {directory}/data}}, delete: {{enabled: true}}}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {directory}/data}}, delete: {{enabled: true}}"
+        f"{', maintenance: {readonly: {enabled: true}}' if readonly else ''}}}\n"
         f"http: {{addr: '127.0.0.1:{port}'}}\n{extra}"
     )
     log = directory / "log"

@@ -161,7 +161,9 @@ def _bug(error: Exception, argv: Sequence[str]) -> int:
 
 
 def _again(argv: Sequence[str]) -> str:
-    return shlex.join(["orchestrator", *argv])
+    from orchestrator.log import mask
+
+    return mask(shlex.join(["orchestrator", *argv]))
 
 
 def _say(text: str) -> None:

@@ -166,7 +166,9 @@ def open_context(request: Request, runner: "Runner") -> Iterator[Context]:
     directory = request.directory.resolve()
     gather = _Gather()
     file = settings_.read_file(directory)
-    settings = gather(lambda: settings_.resolve(request.flags, request.environ, file))
+    settings, findings = settings_.read(request.flags, request.environ, file)
+    if findings:
+        gather.add(ConfigError("the settings are not right", findings))
     with ExitStack() as stack:
         context = _context(request, directory, runner, settings, gather, stack)
         make_work_directory(directory)
@@ -177,7 +179,7 @@ def _context(
     request: Request,
     directory: Path,
     runner: "Runner",
-    settings: "Settings | None",
+    settings: "Settings",
     gather: "_Gather",
     stack: ExitStack,
 ) -> Context:
@@ -186,10 +188,10 @@ def _context(
     from orchestrator import version as version_
 
     snapshot = git.snapshot(runner, directory, with_dirty=False)
-    tag = settings.by_name["tag"] if settings else None
+    tag = settings.by_name["tag"]
     chosen = gather(
         lambda: version_.choose(
-            (tag.value, tag.origin) if tag and tag.value else None,
+            (tag.value, tag.origin) if tag.value else None,
             request.environ,
             tags=snapshot.tags,
             branch=snapshot.branch,
@@ -200,10 +202,9 @@ def _context(
     tree = git.Tree(runner, directory, snapshot.tree)
     if chosen and chosen.version.release:
         gather(lambda: _refuse_dirty(snapshot, tree, chosen))
-    name = settings["name"] if settings else None
-    module = gather(lambda: module_.load(tree, name=name))
+    module = gather(lambda: module_.load(tree, name=settings["name"]))
     gather.done()
-    assert settings and chosen and module  # noqa: S101  done() has raised otherwise
+    assert chosen and module  # noqa: S101  done() has raised otherwise
     source = _source(settings, module.name)
     local = source is None
     if source is None:
@@ -295,6 +296,9 @@ class _Gather:
         except ConfigError as error:
             self._errors.append(error)
             return None
+
+    def add(self, error: ConfigError) -> None:
+        self._errors.append(error)
 
     def done(self) -> None:
         if not self._errors:
