@@ -28,22 +28,26 @@ def _whole(registry: RealRegistry, source: str) -> None:
         assert len(tree["module"]) == 3
 
 
+PARTS = 6
+
+
 @pytest.mark.slow
-def test_every_point(tmp_path: Path, shared_registry: RealRegistry) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_point(tmp_path: Path, shared_registry: RealRegistry, part: int) -> None:
     registry = shared_registry
-    calm = _project(tmp_path / "calm", registry, "calm")
+    calm = _project(tmp_path / "calm", registry, f"calm-{part}")
     listing = tmp_path / "points"
     done = calm.run("count", "build", program=DYING, env={"POINTS": str(listing)})
     assert done.code == 0, done.err
     points = listing.read_text().splitlines()
-    expected = registry.tree("calm", "echo")
+    expected = registry.tree(f"calm-{part}", "echo")
     for stage in PIPELINE:
         for event in ("started", "done"):
             assert f"after journal {stage.name} {event}" in points
     assert sum(point.startswith("before PUT") for point in points) >= 8
 
-    for number, name in enumerate(points, start=1):
-        source = f"crash-{number}"
+    for number, name in list(enumerate(points, start=1))[part::PARTS]:
+        source = f"crash-{part}-{number}"
         project = _project(tmp_path / source, registry, source)
         died = project.run(str(number), "build", program=DYING)
         assert died.code == -9, f"{name}: {died.err}"
