@@ -73,7 +73,7 @@ environment() {
 step() {
   local stamp=$venv/.stamp-$1 hash=$2
   shift 2
-  [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ] && return
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ]; then return 0; fi
   "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@"
   printf '%s\n' "$hash" >"$stamp"
 }
@@ -89,9 +89,9 @@ packages() {
 }
 
 # Tests compare what we publish with what crane reads; they skip that where it is missing.
-crane() {
+install_crane() {
   [ "$extra" = dev ] || return 0
-  have crane || [ -x "$venv/bin/crane" ] && return 0
+  if have crane || [ -x "$venv/bin/crane" ]; then return 0; fi
   if ! have go; then
     say "Go is not here: tests that compare with crane are skipped"
     return 0
@@ -104,4 +104,4 @@ crane() {
 system_tools
 environment
 packages
-crane
+install_crane
