@@ -1,102 +1,137 @@
 #!/usr/bin/env bash
-# The main job, shown on a small module: build, nothing to do, a crash in the middle, finish, read back.
+# Publish the echo module into a local registry, do it again, kill it half-way, finish it, read it back.
+# Everything lies in .demo; each step checks its outcome, and the first wrong one ends the script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
-export PATH="$root/.venv/bin:$PATH"
-# The demo is the same wherever it runs: no CI variable and no setting of the caller's has a say.
-while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(CI|GITHUB_|GITLAB_|MODULES_|WERF_|ORCHESTRATOR_|TAG_NAME|BRANCH_NAME|CHANGE_ID)' || true)
-module=$root/.demo/echo
+demo=$root/.demo
+module=$demo/echo
+python=$root/.venv/bin/python
+export PATH=$root/.venv/bin:$PATH
 
-step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
-fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
+# A CI job's or a user's variables would choose another version, registry or builder.
+for name in $(compgen -e | grep -E '^(CI|CI_.*|GITHUB_.*|GITLAB_.*|MODULES_.*|ORCHESTRATOR_.*|WERF_.*|TAG_NAME|BRANCH_NAME|CHANGE_ID|SOURCE_DATE_EPOCH|DOCKER_CONFIG|GIT_.*)$' || true); do
+  unset "$name"
+done
+export ORCHESTRATOR_BUILDER=buildah
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+export GIT_AUTHOR_NAME=Demo GIT_AUTHOR_EMAIL=demo@example.com GIT_AUTHOR_DATE=2026-01-01T00:00:00Z
+export GIT_COMMITTER_NAME=Demo GIT_COMMITTER_EMAIL=demo@example.com GIT_COMMITTER_DATE=2026-01-01T00:00:00Z
 
-commit() {
-  git -C "$module" add -A
-  GIT_AUTHOR_DATE=$2 GIT_COMMITTER_DATE=$2 git -C "$module" -c user.name=Demo -c user.email=demo@example.com \
-    -c commit.gpgsign=false commit -q -m "$1"
-  git -C "$module" -c tag.gpgsign=false tag "$1"
+heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+show() { printf '$ %s\n' "$*"; }
+fail() { printf 'demo: WRONG: %s\n' "$*" >&2; exit 1; }
+check() { printf '  ok: %s\n' "$1"; }
+
+server=
+stop_server() {
+  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  server=
+}
+trap stop_server EXIT
+
+release() { # VERSION: commit everything and tag it
+  git add -A
+  git commit -q -m "Release $1"
+  git tag "$1"
 }
 
-step "A module: fixtures/modules/echo in a git repository of its own, with this machine's static busybox"
-rm -rf "$root/.demo"
-mkdir -p "$root/.demo"
-cp -R "$root/fixtures/modules/echo" "$module"
-for image in "$module"/images/*/; do
-  mkdir -p "$image/rootfs/bin"
-  cp "$(command -v busybox)" "$image/rootfs/bin/busybox"
-done
-git -C "$module" init -q -b main
-commit v0.1.0 2026-01-01T00:00:00Z
-ls "$module"
+# Two ways to read a file out of an image: crane as the Deckhouse documents show, or plain HTTP.
+tags_of() { # REPOSITORY
+  if command -v crane >/dev/null; then crane ls --insecure "$1" | sort
+  else "$python" "$root/scripts/readback.py" tags "$1"; fi
+}
+file_of() { # REPOSITORY:TAG FILE
+  if command -v crane >/dev/null; then crane export --insecure "$1" - | tar -xOf - "$2"
+  else "$python" "$root/scripts/readback.py" file "$1" "$2"; fi
+}
 
-step "Build and publish v0.1.0: no registry is given, so a local one is started"
+heading "A module in git: $module"
+rm -rf "$demo"
+mkdir -p "$demo"
+cp -R fixtures/modules/echo "$module"
+for image in backend frontend; do
+  # The images are made FROM scratch; this machine's static busybox is all that is in them.
+  mkdir -p "$module/images/$image/rootfs/bin"
+  cp "$(readlink -f "$(command -v busybox)")" "$module/images/$image/rootfs/bin/busybox"
+done
 cd "$module"
-printf '$ make build\n'
-first=$(make -s build)
-echo "$first"
-[[ $first == 127.0.0.1:*/modules/echo@sha256:* ]] || fail "the last line is not R/M@sha256:…"
+git init -q -b main
+release v0.1.0
+cat Makefile
+check "commit $(git rev-parse --short HEAD), tag $(git tag --points-at HEAD)"
 
-step "The same again: nothing to do"
-again=$(run orchestrator build 2>.orchestrator/again) || fail "the second build failed"
-cat .orchestrator/again
-[[ $again == *"$first" ]] || fail "the digest changed"
-grep -q '^nothing to do$' .orchestrator/again || fail "something was done again"
+heading "1. make build: images, module, release, catalog; no werf, no registry account needed"
+first=$(make -s build | tail -n 1)
+printf '%s\n' "$first"
+[[ $first =~ ^127\.0\.0\.1:[0-9]+/modules/echo@sha256:[0-9a-f]{64}$ ]] || fail "the last line is not R/M@sha256:…"
+check "the last line on stdout is the module image"
 
-step "A new version, killed with -9 in the middle"
-sed -i 's/Ask the backend anything./Hello. Ask the backend anything./' images/frontend/rootfs/www/index.html
-commit v0.2.0 2026-02-01T00:00:00Z
-orchestrator build 2>.orchestrator/killed &
-builder=$!
-for _ in $(seq 1 2000); do
-  if grep -q '^module    runs' .orchestrator/killed 2>/dev/null || ! kill -0 $builder 2>/dev/null; then break; fi
-  sleep 0.002
-done
-kill -9 $builder 2>/dev/null || fail "it had ended before it could be killed"
-wait $builder 2>/dev/null || true
-cat .orchestrator/killed
+heading "2. The same again: nothing to do"
+show orchestrator plan --exit-code
+orchestrator plan --exit-code || fail "there is something to do after a build"
+again=$(make -s build 2>"$demo/second.log" | tail -n 1)
+tail -n 1 "$demo/second.log"
+grep -qx 'nothing to do' "$demo/second.log" || fail "the second build did something"
+[ "${again#*@}" = "${first#*@}" ] || fail "another digest: $again"
+check "the same digest, and nothing was written"
 
-step "Run the same command again: it finishes"
-second=$(run orchestrator build) || fail "the build was not finished"
-echo "$second"
-second=${second##*$'\n'}
-[[ $second != "$first" ]] || fail "v0.2.0 has the digest of v0.1.0"
+heading "3. A new version, killed half-way (kill -9 as soon as the images are built)"
+sed -i 's/%s\\n" "$line"/echo: %s\\n" "$line"/' images/backend/rootfs/echo.sh
+git diff --quiet && fail "the change of the backend did not apply"
+release v0.2.0
+journal=$(ls .orchestrator/journal/*.jsonl)
+show "orchestrator build & kill -9 \$!"
+"$python" "$root/scripts/kill_after.py" "$journal" build orchestrator build
+show orchestrator plan
+orchestrator plan | tee "$demo/plan.txt"
+grep -q '^build *skip' "$demo/plan.txt" || fail "the images would be built once more"
+grep -q '^register *\(run\|maybe\|skip\)' "$demo/plan.txt" || fail "the plan is not whole"
+grep -Eq '^(digests|module|release) +(run|maybe)' "$demo/plan.txt" || fail "it ended before it was killed"
+check "the images are remembered, the rest is still to be done"
 
-step "Where everything stands"
-run orchestrator status
+show make build
+second=$(make -s build | tail -n 1)
+printf '%s\n' "$second"
+[ "${second#*@}" != "${first#*@}" ] || fail "v0.2.0 has the digest of v0.1.0"
+orchestrator plan --exit-code >/dev/null || fail "it is not finished"
+check "run again, it has finished"
 
-step "Read back from the registry, by a tool that is not ours"
-orchestrator registry serve >.orchestrator/source 2>/dev/null &
+heading "4. Read back, as a Deckhouse cluster does"
+show orchestrator status
+orchestrator status
+show "orchestrator registry serve &"
+orchestrator registry serve >"$demo/address" 2>/dev/null &
 server=$!
-trap 'kill $server 2>/dev/null || true' EXIT
-for _ in $(seq 1 500); do [ -s .orchestrator/source ] && break; sleep 0.02; done
-source=$(cat .orchestrator/source)
-if command -v crane >/dev/null; then
-  run crane ls "$source"
-  run crane ls "$source/echo"
-  run crane ls "$source/echo/release"
-  printf '$ crane export %s/echo:v0.2.0 - | tar -Oxf - images_digests.json\n' "$source"
-  crane export "$source/echo:v0.2.0" - | tar -Oxf - images_digests.json
-  printf '$ crane export %s/echo/release:v0.2.0 - | tar -Oxf - version.json\n' "$source"
-  version=$(crane export "$source/echo/release:v0.2.0" - | tar -Oxf - version.json)
-  echo "$version"
-  [[ $version == '{"version":"v0.2.0"}' ]] || fail "version.json is wrong"
-  [[ $(crane digest "$source/echo:v0.2.0") == "${second##*@}" ]] || fail "another digest is published"
-else
-  python - "$source" "${second##*@}" <<'PYTHON'
-import json, sys, urllib.request
-source, digest = sys.argv[1:]
-host, _, path = source.partition("/")
-for place in (path, f"{path}/echo", f"{path}/echo/release"):
-    with urllib.request.urlopen(f"http://{host}/v2/{place}/tags/list") as answer:
-        print(place, *json.load(answer)["tags"])
-kind = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
-request = urllib.request.Request(f"http://{host}/v2/{path}/echo/manifests/v0.2.0", headers=kind)
-with urllib.request.urlopen(request) as answer:
-    assert answer.headers["Docker-Content-Digest"] == digest, "another digest is published"
-PYTHON
-fi
+for _ in $(seq 200); do [ -s "$demo/address" ] && break; sleep 0.05; done
+source=$(cat "$demo/address")
+[ -n "$source" ] || fail "the registry does not come up"
+printf '%s\n' "$source"
 
-step "Done: $second"
-echo "The module is in .demo/echo; \`cd .demo/echo && ../../.venv/bin/orchestrator registry serve\` keeps its registry up."
+expect() { # WHAT EXPECTED FOUND
+  printf '%s\n' "$3"
+  [ "$2" = "$3" ] || fail "$1: expected: $2"
+}
+show "crane ls $source"
+expect modules echo "$(tags_of "$source")"
+show "crane ls $source/echo"
+tags=$(tags_of "$source/echo")
+printf '%s\n' "$tags"
+expect "versions" $'v0.1.0\nv0.2.0' "$(grep '^v' <<<"$tags")"
+show "crane ls $source/echo/release"
+expect releases $'v0.1.0\nv0.2.0' "$(tags_of "$source/echo/release")"
+show "crane export $source/echo/release:v0.2.0 - | tar -Oxf - version.json"
+expect version.json '{"version":"v0.2.0"}' "$(file_of "$source/echo/release:v0.2.0" version.json)"
+show "crane export $source/echo:v0.2.0 - | tar -Oxf - images_digests.json"
+digests=$(file_of "$source/echo:v0.2.0" images_digests.json)
+printf '%s\n' "$digests"
+built=$("$python" -c 'import json, sys
+images = json.load(open(".orchestrator/report.json"))["images"]
+print(json.dumps({i["name"]: i["digest"] for i in images}, indent=2, sort_keys=True))')
+[ "$digests" = "$built" ] || fail "images_digests.json does not name the images that were built: $built"
+old=$(file_of "$source/echo:v0.1.0" images_digests.json)
+[ "$(grep frontend <<<"$old")" = "$(grep frontend <<<"$digests")" ] || fail "the unchanged frontend was built anew"
+[ "$(grep backend <<<"$old")" != "$(grep backend <<<"$digests")" ] || fail "the changed backend was not built"
+check "both versions are whole; the unchanged image is shared, the changed one is new"
+
+heading "Done. The module is in $module; serve it again with: orchestrator registry serve -C .demo/echo"
