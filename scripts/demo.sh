@@ -86,7 +86,6 @@ show "orchestrator build & kill -9 \$!"
 show orchestrator plan
 orchestrator plan | tee "$demo/plan.txt"
 grep -q '^build *skip' "$demo/plan.txt" || fail "the images would be built once more"
-grep -q '^register *\(run\|maybe\|skip\)' "$demo/plan.txt" || fail "the plan is not whole"
 grep -Eq '^(digests|module|release) +(run|maybe)' "$demo/plan.txt" || fail "it ended before it was killed"
 check "the images are remembered, the rest is still to be done"
 
@@ -100,6 +99,7 @@ check "run again, it has finished"
 heading "4. Read back, as a Deckhouse cluster does"
 show orchestrator status
 orchestrator status
+command -v crane >/dev/null || printf 'crane is not here: what it would show is read by scripts/readback.py\n'
 show "orchestrator registry serve &"
 orchestrator registry serve >"$demo/address" 2>/dev/null &
 server=$!
@@ -117,7 +117,7 @@ expect modules echo "$(tags_of "$source")"
 show "crane ls $source/echo"
 tags=$(tags_of "$source/echo")
 printf '%s\n' "$tags"
-expect "versions" $'v0.1.0\nv0.2.0' "$(grep '^v' <<<"$tags")"
+[ "$(grep '^v' <<<"$tags")" = $'v0.1.0\nv0.2.0' ] || fail "the versions v0.1.0 and v0.2.0 are expected"
 show "crane ls $source/echo/release"
 expect releases $'v0.1.0\nv0.2.0' "$(tags_of "$source/echo/release")"
 show "crane export $source/echo/release:v0.2.0 - | tar -Oxf - version.json"

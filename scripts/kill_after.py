@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 
@@ -21,6 +22,7 @@ def main() -> int:
             line = stream.readline()
             if not line.endswith(b"\n"):
                 stream.seek(-len(line), os.SEEK_CUR)
+                time.sleep(0.0005)
                 continue
             record = json.loads(line)
             if record.get("stage") == stage and record.get("event") == "done":
