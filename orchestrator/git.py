@@ -1,7 +1,9 @@
 """The git work tree of a module as values: a snapshot, and a tree of files read from git objects."""
 
+import re
+import shlex
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,9 @@ OWN_FILES: Final = (".orchestrator", "images_tags_werf.json")
 _SYMLINK: Final = "120000"
 _EXECUTABLE: Final = "100755"
 _SUBMODULE: Final = "160000"
+# In English, since we ask with LC_ALL=C; git names the top of the work tree.
+_UNTRUSTED: Final = re.compile(r"dubious ownership in repository at '(.*)'")
+_UNSAFE: Final = frozenset({"", ".", "..", ".git"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,10 @@ def snapshot(runner: Runner, directory: Path, *, with_dirty: bool) -> Snapshot:
         "-1",
         "--format=%H %ct %T%n%D",
         "--decorate=full",
+        # Named, or log.excludeDecoration would hide tags.
+        "--decorate-refs=refs/heads/",
+        "--decorate-refs=refs/tags/",
+        "--decorate-refs=HEAD",
         "HEAD",
     )
     if head.exit_code != 0:
@@ -61,7 +70,7 @@ def snapshot(runner: Runner, directory: Path, *, with_dirty: bool) -> Snapshot:
     dirty = _dirty(runner, directory, prefix)
     tree = _with_dirty(runner, directory) if with_dirty and dirty else whole_tree
     if prefix:
-        tree = _checked(runner, directory, "rev-parse", f"{tree}:{prefix.rstrip('/')}").text.strip()
+        tree = _below(runner, directory, tree, prefix)
     return Snapshot(
         root=directory,
         prefix=prefix,
@@ -76,19 +85,28 @@ def snapshot(runner: Runner, directory: Path, *, with_dirty: bool) -> Snapshot:
 
 def _prefix(runner: Runner, directory: Path) -> str:
     inside = _git(runner, directory, "rev-parse", "--is-inside-work-tree", "--show-prefix")
-    error = inside.stderr.decode(errors="replace")
-    if "dubious ownership" in error:
+    if found := _UNTRUSTED.search(_text(inside.stderr)):
         raise ConfigError(
-            f"git does not trust {directory}, since another user owns it",
-            hint=f"git config --global --add safe.directory {directory}",
+            f"git does not trust {found[1]}, since another user owns it",
+            hint=f"git config --global --add safe.directory {shlex.quote(found[1])}",
         )
-    lines = inside.text.splitlines()
-    if inside.exit_code != 0 or lines[:1] != ["true"]:
+    answer, _, prefix = _text(inside.stdout).partition("\n")
+    if inside.exit_code != 0 or answer != "true":
         raise ConfigError(
             f"{directory} is not in a git work tree",
             hint="builds are made from commits: git init, git add the module, git commit",
         )
-    return lines[1] if len(lines) > 1 else ""
+    return prefix.removesuffix("\n")
+
+
+def _below(runner: Runner, directory: Path, tree: str, prefix: str) -> str:
+    found = _git(runner, directory, "rev-parse", "--verify", "-q", f"{tree}:{prefix[:-1]}")
+    if found.exit_code != 0:
+        raise ConfigError(
+            f"nothing in {directory} is committed",
+            hint="builds are made from commits: git add the module, then git commit",
+        )
+    return found.text.strip()
 
 
 def _text(path: bytes) -> str:
@@ -149,7 +167,12 @@ def _git(
     env: dict[str, str] | None = None,
     stdin: bytes = b"",
 ) -> Outcome:
-    fixed = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", **(env or {})}
+    fixed = {
+        "LC_ALL": "C",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_LITERAL_PATHSPECS": "0",
+        **(env or {}),
+    }
     return runner.run(Command(argv=("git", *arguments), cwd=directory, env=fixed, stdin=stdin))
 
 
@@ -199,6 +222,11 @@ class Tree:
             head, _, raw = line.partition(b"\t")
             mode, kind, blob = head.decode().split()
             path = _text(raw)
+            if not _UNSAFE.isdisjoint(path.split("/")):
+                raise OrchestratorError(
+                    f"the git tree {self.id} holds the path {path!r}",
+                    hint="git itself would not check it out: see git fsck",
+                )
             if mode == _SUBMODULE:
                 submodules.append(path)
             elif kind == "tree":
@@ -259,21 +287,29 @@ class Tree:
             position = start + int(size) + 1
         return contents
 
-    def export(self, directory: str, destination: Path) -> None:
-        """Write the files below a directory with their execute bits; symlinks stay symlinks."""
+    def export(
+        self, directory: str, destination: Path, keep: Callable[[str], bool] = lambda _path: True
+    ) -> None:
+        """Write the files below a directory with their execute bits; symlinks stay symlinks.
+
+        `keep` takes a path below the directory and says whether to write it.
+        """
         below = "" if directory in {"", "."} else f"{directory.rstrip('/')}/"
-        inside = [path for path in self._entries if path.startswith(below)]
-        destination.mkdir(parents=True, exist_ok=True)
-        destination.chmod(0o755)
-        for path, data in self.read_all(inside).items():
+        inside = [p for p in self._entries if p.startswith(below) and keep(p.removeprefix(below))]
+        _make_directory(destination)
+        # Symlinks last: in a forged tree a file could otherwise be written through one.
+        for path, data in self.read_all(sorted(inside, key=self.is_symlink)).items():
             target = destination / path.removeprefix(below)
-            # Bit by bit: the umask must not reach the modes of what is built.
             for parent in reversed(target.relative_to(destination).parents[:-1]):
-                made = destination / parent
-                made.mkdir(exist_ok=True)
-                made.chmod(0o755)
+                _make_directory(destination / parent)
             if self.is_symlink(path):
                 target.symlink_to(_text(data))
             else:
                 target.write_bytes(data)
                 target.chmod(0o755 if self.executable(path) else 0o644)
+
+
+def _make_directory(path: Path) -> None:
+    """With fixed rights: the umask must not reach the modes of what is built."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o755)

@@ -1,5 +1,6 @@
 """build: werf config -> application images in R/M under their content-based tags."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,11 @@ def run(ctx: Context, _results: Results, tell: Tell) -> Built:
         environ=ctx.environ,
         parallel=ctx.settings["parallel"],
     )
+    # A killed build leaves its contexts behind; the lock says that nobody uses them.
+    shutil.rmtree(ctx.work / "tmp", ignore_errors=True)
     report = ctx.builder.build(request, tell)
+    # CI tokens may have expired during a long build, and a helper may have new ones.
+    ctx.registry.forget_tokens()
     _complete(ctx, report)
     if ctx.stages_repository != ctx.repository:
         ctx.registry.map(lambda image: _copy(ctx, image, tell), report.final)

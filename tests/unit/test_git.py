@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator import git
 from orchestrator.errors import ConfigError, OrchestratorError
-from orchestrator.process import LocalRunner
+from orchestrator.process import Command, LocalRunner, Outcome
 from tests.harness import Project
 
 
@@ -90,6 +91,72 @@ def test_what_is_no_repository(tmp_path: Path, runner: LocalRunner) -> None:
         git.snapshot(runner, tmp_path, with_dirty=False)
 
 
+def test_the_users_git_settings_change_nothing(project: Project, tmp_path: Path) -> None:
+    project.git("config", "log.excludeDecoration", "refs/tags/*")
+    project.git("config", "log.showSignature", "true")
+    project.git("config", "status.showUntrackedFiles", "no")
+    project.write(".orchestrator/x", "x")
+    project.write("new", "x")
+    # What a hook of another repository leaves in the environment, and a pathspec mode.
+    elsewhere = {name: str(tmp_path) for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")}
+    runner = LocalRunner({**os.environ, **elsewhere, "GIT_LITERAL_PATHSPECS": "1"})
+    found = git.snapshot(runner, project.directory, with_dirty=True)
+    assert (found.tags, found.dirty) == (("v1.0.0",), ("new",))
+
+
+def test_git_is_asked_few_times(project: Project) -> None:
+    asked = []
+
+    class Counting(LocalRunner):
+        def run(self, command: Command, **more: Any) -> Outcome:
+            asked.append(command.argv)
+            return super().run(command, **more)
+
+    found = git.snapshot(Counting(os.environ), project.directory, with_dirty=True)
+    assert len(asked) == 3
+    git.Tree(Counting(os.environ), project.directory, found.tree).read_all(["module.yaml"])
+    assert len(asked) == 5
+
+
+def test_a_shallow_clone(project: Project, runner: LocalRunner, tmp_path: Path) -> None:
+    project.commit(tag="v1.1.0")
+    clone = tmp_path / "clone"
+    project.git("clone", "-q", "--depth", "1", project.directory.as_uri(), str(clone))
+    found = git.snapshot(runner, clone, with_dirty=False)
+    assert (found.branch, found.tags) == ("main", ("v1.1.0",))
+    assert set(git.Tree(runner, clone, found.tree).paths()) >= {"module.yaml"}
+
+
+def test_a_module_of_which_nothing_is_committed(project: Project, runner: LocalRunner) -> None:
+    project.write("modules/new/module.yaml", "name: new\n")
+    directory = project.directory / "modules/new"
+    with pytest.raises(ConfigError, match="nothing in .*/modules/new is committed"):
+        git.snapshot(runner, directory, with_dirty=False)
+    found = git.snapshot(runner, directory, with_dirty=True)
+    assert git.Tree(runner, directory, found.tree).paths() == ("module.yaml",)
+
+
+def test_a_directory_of_any_name(project: Project, runner: LocalRunner) -> None:
+    directory = project.directory / os.fsdecode(b"a \xff\n\xe2\x80\xa8b")
+    directory.mkdir()
+    (directory / "module.yaml").write_text("name: echo\n")
+    project.commit()
+    (directory / "-new\n").write_text("")
+    found = git.snapshot(runner, directory, with_dirty=True)
+    assert found.dirty == ("-new\n",)
+    assert git.Tree(runner, directory, found.tree).paths() == ("-new\n", "module.yaml")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_work_tree_of_another_user(project: Project, runner: LocalRunner) -> None:
+    top = project.directory
+    for path in (top, top / ".git"):
+        os.chown(path, 12345, 12345)
+    with pytest.raises(ConfigError, match="another user owns it") as caught:
+        git.snapshot(runner, top / "dir", with_dirty=False)
+    assert caught.value.hint == f"git config --global --add safe.directory {top}"
+
+
 def test_a_tree(project: Project, runner: LocalRunner) -> None:
     found = git.snapshot(runner, project.directory, with_dirty=False)
     tree = git.Tree(runner, project.directory, found.tree)
@@ -116,6 +183,56 @@ def test_an_export(project: Project, runner: LocalRunner, tmp_path: Path) -> Non
     assert (out / "module.yaml").stat().st_mode & 0o777 == 0o644
     assert (out / "dir").stat().st_mode & 0o777 == 0o755
     assert (out / "dir/link").readlink() == Path("/etc/passwd")
+
+
+def test_an_export_of_some_files(project: Project, runner: LocalRunner, tmp_path: Path) -> None:
+    found = git.snapshot(runner, project.directory, with_dirty=False)
+    tree = git.Tree(runner, project.directory, found.tree)
+    tree.export("dir", tmp_path / "out", lambda path: path != "link")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["run sh"]
+
+
+def _forged(project: Project, *entries: tuple[str, str]) -> str:
+    """The id of a tree that `git add` would never make."""
+    blob = project.git("rev-parse", "HEAD:module.yaml")
+    inner = _mktree(project, f"100644 blob {blob}\tmodule.yaml")
+    ids = {"tree": inner, "blob": project.git("rev-parse", "HEAD:dir/link")}
+    modes = {"tree": "040000", "blob": "120000"}
+    return _mktree(
+        project, *(f"{modes[kind]} {kind} {ids[kind]}\t{name}" for kind, name in entries)
+    )
+
+
+def _mktree(project: Project, *lines: str) -> str:
+    raw = b""
+    for line in lines:
+        head, _, name = line.partition("\t")
+        mode, _, blob = head.split()
+        raw += f"{mode.lstrip('0')} {name}\0".encode() + bytes.fromhex(blob)
+    path = project.directory.parent / "raw"
+    path.write_bytes(raw)
+    return project.git("hash-object", "--literally", "-t", "tree", "-w", str(path))
+
+
+def test_nothing_is_written_through_a_symlink(
+    project: Project, runner: LocalRunner, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (project.directory / "dir/link").unlink()
+    (project.directory / "dir/link").symlink_to(outside)
+    project.commit()
+    tree = git.Tree(runner, project.directory, _forged(project, ("blob", "same"), ("tree", "same")))
+    assert set(tree.paths()) == {"same", "same/module.yaml"}
+    with pytest.raises(FileExistsError):
+        tree.export(".", tmp_path / "out")
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["..", ".git", "."])
+def test_names_that_lead_out_are_refused(project: Project, runner: LocalRunner, name: str) -> None:
+    with pytest.raises(OrchestratorError, match="holds the path"):
+        git.Tree(runner, project.directory, _forged(project, ("tree", name)))
 
 
 def test_submodules_are_told(project: Project, runner: LocalRunner, tmp_path: Path) -> None:
