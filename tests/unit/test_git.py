@@ -130,7 +130,7 @@ def test_a_shallow_clone(project: Project, runner: LocalRunner, tmp_path: Path) 
 def test_a_module_of_which_nothing_is_committed(project: Project, runner: LocalRunner) -> None:
     project.write("modules/new/module.yaml", "name: new\n")
     directory = project.directory / "modules/new"
-    with pytest.raises(ConfigError, match="nothing in .*/modules/new is committed"):
+    with pytest.raises(ConfigError, match=r"nothing in .*/modules/new is committed"):
         git.snapshot(runner, directory, with_dirty=False)
     found = git.snapshot(runner, directory, with_dirty=True)
     assert git.Tree(runner, directory, found.tree).paths() == ("module.yaml",)
