@@ -14,20 +14,28 @@ from typing import Any, Final, Protocol, Self, TextIO
 from orchestrator.model import has_control
 
 _SECRET_NAME: Final = re.compile(
-    r"TOKEN|PASSWORD|PASSWD|SECRET|PRIVATE|CREDENTIAL|AUTH|_KEY$|ACCESS_KEY", re.IGNORECASE
+    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|_PASS$|SECRET|PRIVATE|CREDENTIAL|AUTH(?!OR(?!I[SZ]))|_KEY$"
+    r"|ACCESS_KEY",
+    re.IGNORECASE,
 )
-_URL_QUERY: Final = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
-_URL_USER: Final = re.compile(r"(https?://)[^/\s@\"']+@")
+_URL_QUERY: Final = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+", re.IGNORECASE)
+_URL_USER: Final = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^/\s\"']+@", re.IGNORECASE)
 _BEARER: Final = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 6
+# GitHub's runner takes `::name::` at the start of a line, after any blanks, as a command to itself,
+# and `##[name]` anywhere in it (actions/runner, ActionCommand.cs).
+_GITHUB_COMMAND: Final = re.compile(r"^(\s*)::", re.MULTILINE)
+_GITHUB_OLD_COMMAND: Final = "##["
 
 
 def secrets(environ: Mapping[str, str]) -> list[str]:
-    """Values of variables whose names say that they are secret, longest first."""
+    """Values of variables whose names say that they are secret, by lines too, longest first."""
     found = {
-        value
+        part
         for name, value in environ.items()
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET and not value.isdigit()
+        if _SECRET_NAME.search(name)
+        for part in (value, *map(str.strip, value.splitlines()))
+        if len(part) >= _SHORTEST_SECRET and not part.isdigit()
     }
     return sorted(found, key=lambda value: (-len(value), value))
 
@@ -80,6 +88,8 @@ def describe(event: str, fields: Mapping[str, Any]) -> str | None:
             return f"replaced {fields['reference']}@{fields['was']} by {fields['digest']}"
         case "published":
             return f"{fields['reference']} is already released from this commit"
+        case "verified":
+            return f"{fields['reference']}: {fields['images']} images and {fields['blobs']} blobs are there"
         case "wrote":
             return f"wrote {fields['path']}"
         case "warning":
@@ -88,9 +98,10 @@ def describe(event: str, fields: Mapping[str, Any]) -> str | None:
             return None
 
 
-def _tame(text: str) -> str:
-    """No line of it starts at the left edge, where CI systems look for commands, or moves a cursor."""
+def tame(text: str) -> str:
+    """The text without what commands a CI system or moves a cursor; further lines are indented."""
     shown = "".join(c if c == "\n" or not has_control(c) else " " for c in text)
+    shown = _GITHUB_COMMAND.sub(r"\1| ::", shown.replace(_GITHUB_OLD_COMMAND, "## ["))
     return shown.replace("\n", "\n          ")
 
 
@@ -143,7 +154,7 @@ class Lines:
             self._end()
 
     def _write(self, text: str) -> None:
-        self._stream.write(_tame(mask(text, self._environ)) + "\n")
+        self._stream.write(tame(mask(text, self._environ)) + "\n")
         self._stream.flush()
 
     def _begin(self, stage: str) -> None:
@@ -194,7 +205,7 @@ class Terminal(Lines):
     def _write(self, text: str) -> None:
         from rich.text import Text
 
-        self._console.print(Text(_tame(mask(text, self._environ))))
+        self._console.print(Text(tame(mask(text, self._environ))))
 
     def __enter__(self) -> Self:
         self._status.start()
@@ -213,7 +224,9 @@ class Json:
 
         def masked(_logger: Any, _method: str, event: Any) -> Any:
             return {
-                key: mask(value, environ) if isinstance(value, str) else value
+                key: mask(value, environ).replace(_GITHUB_OLD_COMMAND, "## [")
+                if isinstance(value, str)
+                else value
                 for key, value in event.items()
             }
 

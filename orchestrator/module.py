@@ -19,7 +19,7 @@ FILE: Final = "module.yaml"
 
 _IMAGE_FILE: Final = re.compile(r"images/([^/]+)/(Dockerfile|werf\.inc\.yaml)")
 _IMAGE_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
-_IMAGE_ASKED: Final = re.compile(
+IMAGE_ASKED: Final = re.compile(
     r'helm_lib_module_image(?:_no_fail|_digest|_digest_no_fail)?"?\s+\(list\s+[.$]\S*\s+"([^"]+)"\s*\)'
 )
 _TERM: Final = re.compile(
@@ -85,7 +85,7 @@ def _constraint(text: str) -> str | None:
 
 _CONSTRAINT: Final = Text(rule=_constraint)
 _LANGUAGES: Final = MapOf(Text())
-_FIELDS: Final[Mapping[str, Schema]] = {
+FIELDS: Final[Mapping[str, Schema]] = {
     "accessibility": Record(
         {
             "editions": Record(
@@ -195,7 +195,7 @@ def _definition(data: bytes, findings: list[Finding]) -> Mapping[str, Any]:
     findings.extend(document.findings)
     if document.value is None and document.findings:
         return {}
-    findings.extend(check(Record(_FIELDS), document, FILE))
+    findings.extend(check(Record(FIELDS), document, FILE))
     if not isinstance(document.value, dict):
         return {}
     _weight(document, findings)
@@ -311,7 +311,7 @@ def _templates(
         if not path.startswith("templates/"):
             continue
         text = data.decode(errors="replace")
-        for found in _IMAGE_ASKED.finditer(text):
+        for found in IMAGE_ASKED.finditer(text):
             asked = found[1]
             if asked in keys:
                 continue

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -49,6 +48,7 @@ from orchestrator.templating import documents
 
 # Part of every content hash: raise it when the way of building changes what comes out.
 _REVISION: Final = "1"
+_CONTENT_LABEL: Final = "io.deckhouse.orchestrator.content"
 _PLATFORM: Final = "linux/amd64"
 _KNOWN_FIELDS: Final = frozenset({"args", "context", "dockerfile", "final", "image", "target"})
 _TAIL: Final = 15
@@ -155,7 +155,7 @@ class Buildah:
         tell("image", name=source.name, state="building")
         started = time.monotonic()
         tag = known[0] if known else f"{content}-{time.time_ns() // 1_000_000}"
-        digest = self._build_and_push(source, request, repository.tagged(tag), log)
+        digest = self._build_and_push(source, request, content, repository.tagged(tag), log)
         seconds = time.monotonic() - started
         tell("image", name=source.name, state="built", seconds=seconds)
         return BuiltImage(
@@ -219,23 +219,22 @@ class Buildah:
         return outcome.text.strip()
 
     def _build_and_push(
-        self, source: _Source, request: BuildRequest, target: Reference, log: TextIO
+        self,
+        source: _Source,
+        request: BuildRequest,
+        content: str,
+        target: Reference,
+        log: TextIO,
     ) -> Digest:
-        name = f"localhost/orchestrator-build:{uuid.uuid4().hex}"
         with _scratch(request.work) as scratch:
-            context = scratch / "context"
-            request.tree.export(source.context, context)
-            self._run(self._command(source, request, scratch, name), source, request, log)
-            try:
-                layout = scratch / "layout"
-                push = ("buildah", "push", "--format", "oci", name, f"oci:{layout}:image")
-                self._run(push, source, request, log)
-            finally:
-                self._runner.run(Command(argv=("buildah", "rmi", name)))
-            return push_layout(self._registry, layout, target)
+            request.tree.export(source.context, scratch / "context")
+            # Straight into a layout: a name in the storage of all users would be a race with them.
+            command = self._command(source, request, content, scratch)
+            self._run(command, source, request, log)
+            return push_layout(self._registry, scratch / "layout", target)
 
     def _command(
-        self, source: _Source, request: BuildRequest, scratch: Path, name: str
+        self, source: _Source, request: BuildRequest, content: str, scratch: Path
     ) -> tuple[str, ...]:
         dockerfile = scratch / "Dockerfile"
         dockerfile.write_text(source.text, "utf-8")
@@ -261,6 +260,8 @@ class Buildah:
             "buildah",
             "build",
             *arguments,
+            "--disable-compression=false",
+            "--force-rm",
             "--format=oci",
             "--identity-label=false",
             "--layers=false",
@@ -268,8 +269,10 @@ class Buildah:
             # The content alone decides: no time of a build, a file or a commit in the image.
             "--timestamp=0",
             f"--file={dockerfile}",
+            # As werf does; and buildah cannot write an image straight out that changes nothing.
+            f"--label={_CONTENT_LABEL}={content}",
             f"--ignorefile={ignore}",
-            f"--tag={name}",
+            f"--tag=oci:{scratch / 'layout'}:image",
             str(scratch / "context"),
         )
 

@@ -22,6 +22,7 @@ VERBS: Final = {
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",
     "slugify": "Turn a text into a legal tag or name, as werf does.",
+    "verify": "Check a published version or channel against every rule, from the registry alone.",
     "status": "Show settings with their origins, stages and what the registry holds.",
 }
 

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from orchestrator.log import Reporter
     from orchestrator.stages.context import Context
 
-STAGES = ("render", "build", "digests", "module", "release", "register")
+STAGES = ("render", "build", "digests", "module", "release", "register", "verify")
+_OF_REGISTRIES = (
+    "insecure_registry",
+    "ca_file",
+    "docker_config",
+    "concurrency",
+    "retries",
+    "timeout",
+)
 
 _TYPES = {Kind.WHOLE: click.INT, Kind.FLAG: click.BOOL}
 
@@ -25,6 +33,14 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if option.flag is not None:
             command = _click_option(option)(command)
     return directory_option(command)
+
+
+def registry_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The settings of a command that only talks to a registry."""
+    for option in reversed(OPTIONS):
+        if option.name in _OF_REGISTRIES:
+            command = _click_option(option)(command)
+    return command
 
 
 def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -105,8 +105,35 @@ def gzip_stored(data: bytes) -> bytes:
     return b"".join(parts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of a layer as it stands there; `kind` is the type byte of tar."""
+
+    name: str
+    kind: bytes
+    mode: int
+    data: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind in {tarfile.REGTYPE, tarfile.AREGTYPE}
+
+    @property
+    def is_directory(self) -> bool:
+        return self.kind == tarfile.DIRTYPE
+
+
 def extract(layer: bytes) -> list[LayerFile]:
     """The regular files of a layer, gzipped or not; raises VerificationError for a broken one."""
+    return [
+        LayerFile(path=entry.name, data=entry.data, executable=bool(entry.mode & 0o100))
+        for entry in entries(layer)
+        if entry.is_file
+    ]
+
+
+def entries(layer: bytes) -> list[Entry]:
+    """All entries of a layer in order; raises VerificationError for a broken one."""
     try:
         if layer[:2] == _GZIP_HEADER[:2]:
             inflater = zlib.decompressobj(wbits=31)
@@ -115,18 +142,15 @@ def extract(layer: bytes) -> list[LayerFile]:
                 raise VerificationError(f"a layer of more than {_EXTRACT_LIMIT} bytes")
         else:
             data = layer
-        files = []
+        found = []
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             for entry in archive:
                 stream = archive.extractfile(entry) if entry.isreg() else None
-                if stream is not None:
-                    executable = bool(entry.mode & 0o100)
-                    files.append(
-                        LayerFile(path=entry.name, data=stream.read(), executable=executable)
-                    )
+                content = stream.read() if stream is not None else b""
+                found.append(Entry(name=entry.name, kind=entry.type, mode=entry.mode, data=content))
     except (zlib.error, tarfile.TarError, EOFError, ValueError) as error:
         raise VerificationError(f"a layer is broken: {error}") from error
-    return files
+    return found
 
 
 def assemble(

@@ -1,4 +1,4 @@
-"""The pipeline of a module: render -> build -> digests -> module -> release -> register.
+"""The pipeline of a module: render -> build -> digests -> module -> release -> register -> verify.
 
 Contents first, names last: a stage writes nothing that a reader could follow to something missing.
 """
@@ -6,7 +6,7 @@ Contents first, names last: a stage writes nothing that a reader could follow to
 from typing import Any, Final
 
 from orchestrator.engine.stage import Stage, check_order
-from orchestrator.stages import build, digests, module, register, release, render
+from orchestrator.stages import build, digests, module, register, release, render, verify
 from orchestrator.stages.context import Context
 
 PIPELINE: Final[tuple[Stage[Context, Any], ...]] = (
@@ -16,5 +16,6 @@ PIPELINE: Final[tuple[Stage[Context, Any], ...]] = (
     module.STAGE,
     release.STAGE,
     register.STAGE,
+    verify.STAGE,
 )
 check_order(PIPELINE)

@@ -96,20 +96,7 @@ class Context:
 
     @cached_property
     def registry(self) -> "Registry":
-        from orchestrator.registry.client import Registry
-
-        given = self.settings["docker_config"]
-        ca_file = self.settings["ca_file"]
-        return Registry.connect(
-            env=self.environ,
-            runner=self.runner,
-            insecure=self.settings["insecure_registry"],
-            ca_file=Path(ca_file) if ca_file else None,
-            retries=self.settings["retries"],
-            timeout=float(self.settings["timeout"]),
-            concurrency=self.settings["concurrency"],
-            docker_config=Path(given) if given else None,
-        )
+        return connect(self.settings, self.environ, self.runner)
 
     @cached_property
     def builder(self) -> "Builder":
@@ -143,6 +130,24 @@ class Context:
         seconds = int(epoch) if epoch.isdigit() else self.snapshot.committed_at
         moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def connect(settings: "Settings", environ: Mapping[str, str], runner: "Runner") -> "Registry":
+    """A client of registries as the settings say."""
+    from orchestrator.registry.client import Registry
+
+    given = settings["docker_config"]
+    ca_file = settings["ca_file"]
+    return Registry.connect(
+        env=environ,
+        runner=runner,
+        insecure=settings["insecure_registry"],
+        ca_file=Path(ca_file) if ca_file else None,
+        retries=settings["retries"],
+        timeout=float(settings["timeout"]),
+        concurrency=settings["concurrency"],
+        docker_config=Path(given) if given else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

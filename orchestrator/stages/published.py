@@ -13,13 +13,13 @@ from orchestrator.model import Digest, Reference
 from orchestrator.registry import image as image_
 from orchestrator.registry.manifest import Manifest
 from orchestrator.stages.context import Context
+from orchestrator.verify.run import MODULE_ANNOTATION as MODULE
 
 TITLE: Final = "org.opencontainers.image.title"
 VERSION: Final = "org.opencontainers.image.version"
 REVISION: Final = "org.opencontainers.image.revision"
 CREATED: Final = "org.opencontainers.image.created"
 INPUTS: Final = "io.deckhouse.orchestrator.inputs"
-MODULE: Final = "io.deckhouse.orchestrator.module"
 
 _LAYER_LIMIT: Final = 512 * 1024 * 1024
 

@@ -167,6 +167,7 @@ def test_a_changed_version_runs_only_what_it_must(project: Project, registry: Re
         "module": "runs: input changed (version)",
         "release": "runs: input changed (version)",
         "register": "unchanged",
+        "verify": "runs: need changed (module, release)",
     }.items():
         assert f"{stage:<9} {text}" in done.err
     assert set(registry.tags("modules/echo/release")) == {"v1.0.0", "v1.0.1"}

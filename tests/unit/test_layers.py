@@ -21,6 +21,7 @@ LAYERS = (
         "settings",
         "slug",
         "templating",
+        "verify",
         "version",
         "yamldoc",
     ),

@@ -1,0 +1,64 @@
+"""`orchestrator verify`: a published version or channel against every rule, from the registry alone."""
+
+import os
+
+import click
+
+from orchestrator.cli import options
+
+
+@click.command(
+    "verify",
+    epilog="""Examples:
+
+\b
+  orchestrator verify registry.example.io/modules/echo:v1.2.3
+  orchestrator verify registry.example.io/modules/echo:stable
+  orchestrator verify --deep -o junit registry.example.io/modules/echo:v1.2.3 > verify.xml
+""",
+)
+@click.argument("reference", metavar="R/M:VERSION|CHANNEL")
+@click.option(
+    "--deep",
+    envvar="ORCHESTRATOR_DEEP",
+    is_flag=True,
+    help="Download and hash every blob of the application images.  [env: ORCHESTRATOR_DEEP]",
+)
+@options.registry_options
+@click.option(
+    "-o",
+    "--output",
+    envvar="ORCHESTRATOR_OUTPUT",
+    type=click.Choice(["text", "json", "junit"]),
+    default="text",
+    help="Form of the result on stdout.  [env: ORCHESTRATOR_OUTPUT; default: text]",
+)
+def command(reference: str, deep: bool, output: str, **flags: object) -> int:
+    """Read a version or a channel back with all that it names; exit code 1 where a rule is broken.
+
+    Warnings do not change the exit code.
+    """
+    from orchestrator.model import Reference
+    from orchestrator.process import LocalRunner
+    from orchestrator.settings import resolve
+    from orchestrator.stages.context import connect
+    from orchestrator.verify import finding
+    from orchestrator.verify.run import verify
+
+    target = Reference.parse(reference)
+    environ = dict(os.environ)
+    settings = resolve(flags, environ, None)
+    registry = connect(settings, environ, LocalRunner(environ))
+    found = verify(registry, target.repository, target.target, deep=deep)
+    if output == "json":
+        options.print_json(finding.as_json(found))
+    elif output == "junit":
+        click.echo(finding.as_junit(found), nl=False)
+    else:
+        for violation in sorted(found.violations):
+            click.echo(f"{violation}\n  -> {violation.fix}")
+        click.echo(
+            f"{found.reference}: {len(found.errors)} errors, {len(found.warnings)} warnings; "
+            f"{found.images} images, {found.blobs} blobs"
+        )
+    return 1 if found.errors else 0

@@ -1,0 +1,190 @@
+"""The closure of a version, read back: channel -> release -> module image -> application images."""
+
+import re
+from typing import Final
+
+from orchestrator.model import Channel, Digest, Reference, Repository, is_release
+from orchestrator.registry.client import Registry
+from orchestrator.registry.manifest import MANIFEST_TYPES, Manifest, parse_json
+from orchestrator.schema import suggestion
+from orchestrator.verify import contents
+from orchestrator.verify.finding import Verification
+from orchestrator.verify.unpack import Unpacked, unpack
+
+MODULE_ANNOTATION: Final = "io.deckhouse.orchestrator.module"
+
+_CONTENT_TAG: Final = re.compile(r"[0-9a-f]{56}(-\d{13})?")
+_MOST_TAGS_ASKED: Final = 2000
+_BUILD: Final = "orchestrator build"
+
+
+def verify(
+    registry: Registry, repository: Repository, tag: str, *, deep: bool = False
+) -> Verification:
+    """Every rule over `R/M:tag`, or over the channel `tag`; `deep` downloads and hashes all blobs."""
+    channel = tag in set(Channel)
+    found = Verification(reference=f"{repository}{'/release' if channel else ''}:{tag}")
+    releases = repository / "release"
+    version = tag
+    if channel:
+        version = _channel(registry, releases, tag, found)
+        if not version:
+            return found
+    elif not is_release(tag) and (close := suggestion(tag, list(Channel))):
+        found.warn(14, f"{tag} is taken for a version{close}", "check the name")
+    found.version = version
+    module = unpack(registry, repository.tagged(version), found, 13)
+    release = unpack(registry, releases.tagged(version), found, 13)
+    if release is not None:
+        contents.check_release(release, version, found)
+        _media_types(release.manifest, release.reference, found)
+    if module is not None:
+        found.digest = module.digest
+        _module(registry, module, found, deep=deep)
+    if module is not None and release is not None:
+        contents.check_pair(module, release, found)
+        named = release.manifest.annotations.get(MODULE_ANNOTATION)
+        if named is not None and named != module.digest:
+            found.error(
+                11,
+                f"{release.reference} released {named}, but {module.reference} is {module.digest}",
+                f"one of them was moved: publish a new version, or {_BUILD} --force",
+            )
+    _catalog(registry, repository, found)
+    return found
+
+
+def _channel(registry: Registry, releases: Repository, channel: str, found: Verification) -> str:
+    """The version that a channel holds, after rules 1, 2 and 14; empty where that cannot be told."""
+    image = unpack(registry, releases.tagged(channel), found, 14)
+    if image is None:
+        return ""
+    value = parse_json(image.files.get("version.json", b"null"), str(image.reference))
+    version = value.get("version") if isinstance(value, dict) else None
+    if not isinstance(version, str) or not is_release(version):
+        found.error(
+            1,
+            f"{image.reference} holds {version!r}, no release vX.Y.Z",
+            "promote a release version",
+        )
+        return ""
+    there = registry.head(releases.tagged(version))
+    if there is not None and there.digest != image.digest:
+        found.error(
+            14,
+            f"{image.reference} is {image.digest}, {releases}:{version} is {there.digest}",
+            "promote the version again: a channel is an unchanged copy",
+        )
+    return version
+
+
+def _module(registry: Registry, module: Unpacked, found: Verification, *, deep: bool) -> None:
+    reference = module.reference
+    repository = reference.repository
+    contents.check_module(module, repository.last, found.version, found)
+    _media_types(module.manifest, reference, found)
+    digests = contents.read_digests(module, found)
+    contents.check_templates(module, digests, found)
+    found.images = len(digests)
+    keys = {digest: key for key, digest in digests.items()}
+    registry.map(
+        lambda digest: _image(registry, repository, keys[digest], digest, found, deep=deep),
+        sorted(keys),
+    )
+    tags = registry.tags(repository)
+    _kept(registry, repository, keys, tags, found)
+    _attestations(module, tags, found)
+    _extra(registry, module, found)
+
+
+def _image(
+    registry: Registry,
+    repository: Repository,
+    key: str,
+    digest: Digest,
+    found: Verification,
+    *,
+    deep: bool,
+) -> None:
+    """Rule 8: one application image, with all its blobs."""
+    manifest = registry.manifest(repository.at(digest))
+    where = f"image {key}: {repository}@{digest}"
+    if manifest is None:
+        found.error(8, f"{where} is not there", f"{_BUILD}; keep clean-up jobs from deleting it")
+        return
+    if manifest.is_index:
+        found.error(
+            8,
+            f"{where} is an index: d8 mirror keeps one platform of it under another digest",
+            "build it for linux/amd64 only",
+        )
+        return
+    _media_types(manifest, repository.at(digest), found)
+    for blob in {each.digest: each for each in (manifest.config, *manifest.layers)}.values():
+        found.blobs += 1
+        if not registry.has_blob(repository, blob.digest):
+            found.error(8, f"{where}: its blob {blob.digest} is not there", _BUILD)
+        elif deep:
+            size = sum(map(len, registry.blob(repository, blob.digest)))
+            if size != blob.size:
+                found.error(8, f"{where}: its blob {blob.digest} has {size} bytes", _BUILD)
+
+
+def _kept(
+    registry: Registry,
+    repository: Repository,
+    keys: dict[Digest, str],
+    tags: list[str],
+    found: Verification,
+) -> None:
+    """Rule 8 and 18: an image that no tag names is what a registry's clean-up deletes first."""
+    content = [tag for tag in tags if _CONTENT_TAG.fullmatch(tag)]
+    if len(content) > _MOST_TAGS_ASKED or not keys:
+        return
+    heads = registry.map(lambda tag: registry.head(repository.tagged(tag)), content)
+    tagged = {head.digest for head in heads if head is not None}
+    for digest, key in sorted(keys.items()):
+        if digest not in tagged:
+            found.warn(18, f"image {key}: no content-based tag names {digest}", f"{_BUILD} tags it")
+
+
+def _attestations(module: Unpacked, tags: list[str], found: Verification) -> None:
+    """Rule 16: d8 mirror takes the module's attestation from VERSION.att only."""
+    own = f"sha256-{module.digest.hex}.att"
+    if own in tags and f"{module.reference.tag}.att" not in tags:
+        found.warn(
+            16, f"{own} is not found by d8 mirror", f"tag it as {module.reference.tag}.att too"
+        )
+
+
+def _extra(registry: Registry, module: Unpacked, found: Verification) -> None:
+    """Rule 19."""
+    data = module.files.get("extra_images.json")
+    if data is None:
+        return
+    value = parse_json(data, "extra_images.json")
+    for name, tag in sorted(value.items()) if isinstance(value, dict) else ():
+        place = module.reference.repository / "extra" / str(name)
+        if registry.head(place.tagged(str(tag))) is None:
+            found.error(19, f"{place}:{tag} of extra_images.json is not there", "push it")
+
+
+def _media_types(manifest: Manifest, reference: Reference, found: Verification) -> None:
+    """Rule 15."""
+    if manifest.media_type not in MANIFEST_TYPES:
+        found.error(
+            15,
+            f"{reference} has the media type {manifest.media_type!r}",
+            "push it as OCI or Docker v2",
+        )
+
+
+def _catalog(registry: Registry, repository: Repository, found: Verification) -> None:
+    """Rule 17."""
+    source = repository.parent
+    if source is None:
+        found.error(17, f"{repository} is in no module source", "use R/M with a path in front")
+    elif registry.head(source.tagged(repository.last)) is None:
+        found.error(
+            17, f"{source}:{repository.last} is not there, so DKP does not list the module", _BUILD
+        )
