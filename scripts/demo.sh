@@ -41,6 +41,10 @@ tags_of() { # REPOSITORY
   if command -v crane >/dev/null; then crane ls --insecure "$1" | sort
   else "$python" "$root/scripts/readback.py" tags "$1"; fi
 }
+digest_of() { # REPOSITORY:TAG
+  if command -v crane >/dev/null; then crane digest --insecure "$1"
+  else "$python" "$root/scripts/readback.py" digest "$1"; fi
+}
 file_of() { # REPOSITORY:TAG FILE
   if command -v crane >/dev/null; then crane export --insecure "$1" - | tar -xOf - "$2"
   else "$python" "$root/scripts/readback.py" file "$1" "$2"; fi
@@ -118,6 +122,8 @@ show "crane ls $source/echo"
 tags=$(tags_of "$source/echo")
 printf '%s\n' "$tags"
 [ "$(grep '^v' <<<"$tags")" = $'v0.1.0\nv0.2.0' ] || fail "the versions v0.1.0 and v0.2.0 are expected"
+show "crane digest $source/echo:v0.2.0"
+expect "the digest that the build printed" "${second#*@}" "$(digest_of "$source/echo:v0.2.0")"
 show "crane ls $source/echo/release"
 expect releases $'v0.1.0\nv0.2.0' "$(tags_of "$source/echo/release")"
 show "crane export $source/echo/release:v0.2.0 - | tar -Oxf - version.json"
@@ -134,4 +140,4 @@ old=$(file_of "$source/echo:v0.1.0" images_digests.json)
 [ "$(grep backend <<<"$old")" != "$(grep backend <<<"$digests")" ] || fail "the changed backend was not built"
 check "both versions are whole; the unchanged image is shared, the changed one is new"
 
-heading "Done. The module is in $module; serve it again with: orchestrator registry serve -C .demo/echo"
+heading "Done. The module is in .demo/echo; serve it again: .venv/bin/orchestrator registry serve -C .demo/echo"

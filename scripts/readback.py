@@ -1,5 +1,9 @@
-"""Read a local registry where there is no crane: `tags REPOSITORY`, `file REPOSITORY:TAG PATH`."""
+"""Read a local registry where there is no crane.
 
+tags REPOSITORY, digest REPOSITORY:TAG, file REPOSITORY:TAG PATH
+"""
+
+import hashlib
 import io
 import json
 import sys
@@ -24,10 +28,14 @@ def main() -> int:
         print("\n".join(sorted(json.loads(get(reference, "tags", "list"))["tags"])))
         return 0
     repository, _, tag = reference.rpartition(":")
-    manifest = json.loads(get(repository, "manifests", tag))
+    data = get(repository, "manifests", tag)
+    if what == "digest":
+        print(f"sha256:{hashlib.sha256(data).hexdigest()}")
+        return 0
+    manifest = json.loads(data)
     for layer in reversed(manifest["layers"]):
-        data = io.BytesIO(get(repository, "blobs", layer["digest"]))
-        with tarfile.open(fileobj=data) as archive:
+        blob = io.BytesIO(get(repository, "blobs", layer["digest"]))
+        with tarfile.open(fileobj=blob) as archive:
             if rest[0] in archive.getnames():
                 member = archive.extractfile(rest[0])
                 assert member is not None
