@@ -49,9 +49,13 @@ system_tools() {
   printf '%s\n' "${why[@]}" >&2
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "${missing[@]}"
-  if [[ " ${missing[*]} " == *" docker-registry "* ]] && [ -d /run/systemd/system ]; then
-    say "the docker-registry package starts a service on port 5000: disabled, only its program is used"
-    as_root systemctl disable --now docker-registry || say "could not disable it; it does no harm"
+  if [[ " ${missing[*]} " == *" docker-registry "* ]]; then
+    say "the docker-registry package starts a service on port 5000: stopped, only its program is used"
+    if [ -d /run/systemd/system ]; then
+      as_root systemctl disable --now docker-registry || say "could not disable it; it does no harm"
+    elif [ -x /etc/init.d/docker-registry ]; then
+      as_root /etc/init.d/docker-registry stop >/dev/null 2>&1 || true
+    fi
   fi
 }
 
