@@ -19,7 +19,7 @@ _SECRET_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 _URL_QUERY: Final = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+", re.IGNORECASE)
-_URL_USER: Final = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^/\s\"']+@", re.IGNORECASE)
+_URL_USER: Final = re.compile(r"(://)[^/\s\"']+@")
 _BEARER: Final = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 6
 # GitHub's runner takes `::name::` at the start of a line, after any blanks, as a command to itself,
