@@ -3,6 +3,7 @@
 It only remembers; probes decide. A torn last line is cut off, any other damage sets the file aside.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -55,9 +56,10 @@ def _decode(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
         claimed = value.pop("sum")
+        found = sha256(canonical_json(value))[7:23]
     except (ValueError, RecursionError, KeyError, AttributeError, TypeError) as error:
         raise _Damaged("not a journal line") from error
-    if sha256(canonical_json(value))[7:23] != claimed:
+    if found != claimed:
         raise _Damaged("a line was changed")
     return dict(value)
 
@@ -131,16 +133,20 @@ class Journal:
         return journal
 
     def append(self, record: Record) -> None:
-        """Durable when this returns."""
+        """Durable when this returns; on a full disk the journal stays as it was."""
         fresh = not self._path.exists()
         if fresh:
             self._rewrite()
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        before = os.fstat(descriptor).st_size
         try:
-            line = _line(record)
-            if os.write(descriptor, line) != len(line):
-                raise OSError(28, "the journal line was cut short", str(self._path))
+            _write_whole(descriptor, _line(record))
             os.fsync(descriptor)
+        except OSError:
+            # A part of a line would spoil the next one, and with it the whole file.
+            with suppress(OSError):
+                os.ftruncate(descriptor, before)
+            raise
         finally:
             os.close(descriptor)
         self.records[record.stage] = record
@@ -149,6 +155,11 @@ class Journal:
         lines = [_encode(self._header), *map(_line, self.records.values())]
         atomic_write(self._path, b"".join(lines))
         fsync_directory(self._path.parent.parent)
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) != len(line):
+        raise OSError(errno.ENOSPC, "the journal line was cut short")
 
 
 @contextmanager

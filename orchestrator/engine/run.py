@@ -79,6 +79,7 @@ class Pipeline(Generic[C]):
                     action = Action(stage=stage.name, kind=Kind.RUN, reason=Reason.ASKED)
                 else:
                     action = self._assess(stage, outcome.results, seen).action
+                self._refuse_before_first(stage, action)
                 outcome.actions.append(action)
                 if action.kind is Kind.SKIP:
                     outcome.results.set(stage, self._remembered(stage))
@@ -93,19 +94,23 @@ class Pipeline(Generic[C]):
             for stage in self.selection.cut(self.stages):
                 assessed = self._assess(stage, outcome.results, seen)
                 action = assessed.action
+                self._refuse_before_first(stage, action)
                 outcome.actions.append(action)
                 tell("stage", stage=stage.name, state=action.kind, reason=str(action))
                 if action.kind is Kind.SKIP:
                     result = self._remembered(stage)
                 else:
-                    if self.selection.before_first(self.stages, stage.name):
-                        raise UsageError(
-                            f"stage {stage.name} has to run first: {action}",
-                            hint=f"run again without --from {self.selection.first}",
-                        )
                     result = self._run(stage, assessed, outcome.results, tell)
                 outcome.results.set(stage, result)
         return outcome
+
+    def _refuse_before_first(self, stage: Stage[C, Any], action: Action) -> None:
+        before = self.selection.before_first(self.stages, stage.name)
+        if before and action.kind is not Kind.SKIP:
+            raise UsageError(
+                f"stage {stage.name} has to run first: {action}",
+                hint=f"run again without --from {self.selection.first}",
+            )
 
     def _run(
         self, stage: Stage[C, Any], assessed: "_Assessed", results: Results, tell: Tell
@@ -134,13 +139,10 @@ class Pipeline(Generic[C]):
                     f"stage {stage.name} ran, but its result does not hold: {broken}",
                     hint="run the same command again; if it stays, something else changes the target",
                 )
-        except Interrupted:
-            record(Event.FAILED, error="interrupted")
-            raise
-        except (OrchestratorError, OSError) as error:
+        except (Interrupted, OrchestratorError, OSError) as error:
             # Where the disk is full this line is lost too; the started one then tells enough.
             with suppress(OSError):
-                record(Event.FAILED, error=getattr(error, "category", type(error).__name__))
+                record(Event.FAILED, error=_ground(error))
             raise
         record(Event.DONE, result=result.to_json(), files=dict(files))
         tell("stage", stage=stage.name, state="done")
@@ -195,6 +197,12 @@ class Pipeline(Generic[C]):
                 if record is not None and record.event is Event.DONE:
                     futures[stage.name] = pool.submit(self._see, stage, record)
             yield lambda name: futures[name].result() if name in futures else Seen()
+
+
+def _ground(error: BaseException) -> str:
+    if isinstance(error, Interrupted):
+        return "interrupted"
+    return error.category if isinstance(error, OrchestratorError) else type(error).__name__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

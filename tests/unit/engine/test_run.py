@@ -1,8 +1,10 @@
 """The engine on a toy: three stages that write files, with a `world` that may lose them."""
 
 import os
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from orchestrator.engine.stage import Inputs, Result, Results, Stage
 from orchestrator.errors import Interrupted, OrchestratorError, UsageError, VerificationError
 from orchestrator.events import Tell, silent
 from orchestrator.fsio import atomic_write, sha256
+
+# In memory where there is such a place: each append is forced to disk.
+FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @dataclass
@@ -179,6 +184,81 @@ def test_a_failure_is_remembered_and_the_run_resumed(world: World) -> None:
     ]
 
 
+def test_a_probe_that_cannot_tell_fails_the_run_and_loses_nothing(world: World) -> None:
+    """A registry that is down says nothing of what it holds: nothing is made anew for that."""
+    execute(world)
+    world.outside = Unreachable(world.outside)
+    before = (world.root / "state" / "journal").read_bytes()
+    for ask in (execute, lambda world: pipeline(world).plan()):
+        with pytest.raises(OrchestratorError, match="unreachable"):
+            ask(world)
+    assert world.ran == []
+    assert (world.root / "state" / "journal").read_bytes() == before
+
+
+class Unreachable(dict[str, str]):
+    def get(self, *_arguments: object) -> str:  # type: ignore[override]
+        raise OrchestratorError("unreachable")
+
+
+def test_a_new_revision_runs_that_stage_only(world: World) -> None:
+    execute(world)
+    world.ran.clear()
+    changed = replace(pipeline(world), stages=(UPPER, replace(COUNT, revision=2), PUSH))
+    outcome = changed.execute(silent)
+    # PUSH needs the COUNT of revision 2, by name: the result is the same, so it is left alone.
+    assert world.ran == ["count"]
+    assert [str(action) for action in outcome.actions] == [
+        "unchanged",
+        "stage changed",
+        "unchanged",
+    ]
+
+
+def test_a_bug_of_ours_leaves_the_stage_interrupted(world: World) -> None:
+    def bug(stage: str) -> None:
+        if stage == "push":
+            raise ZeroDivisionError
+
+    world.trouble = bug
+    with pytest.raises(ZeroDivisionError):
+        execute(world)
+    world.trouble = lambda _stage: None
+    assert str(execute(world).actions[2]) == "interrupted"
+
+
+@pytest.mark.parametrize("error", [Interrupted(15), OrchestratorError("no"), OSError(5, "no")])
+def test_a_journal_that_cannot_be_written_hides_no_ground(
+    world: World, error: BaseException
+) -> None:
+    def stop(_stage: str) -> None:
+        journal = world.root / "state" / "journal"
+        journal.unlink()
+        journal.mkdir()
+        raise error
+
+    world.trouble = stop
+    with pytest.raises(type(error)) as caught:
+        execute(world)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [(Interrupted(2), "interrupted"), (OrchestratorError("x"), "failed"), (OSError(), "OSError")],
+)
+def test_the_record_of_a_failure_says_why_but_quotes_nothing(
+    world: World, error: BaseException, says: str
+) -> None:
+    def stop(_stage: str) -> None:
+        raise error
+
+    world.trouble = stop
+    with pytest.raises(type(error)):
+        execute(world)
+    assert pipeline(world).journal.records["upper"].error == says
+
+
 @pytest.mark.parametrize("error", [Interrupted(15), OSError(28, "no space")])
 def test_interruptions_and_file_errors_are_recorded(world: World, error: BaseException) -> None:
     def stop(_stage: str) -> None:
@@ -206,6 +286,49 @@ def test_selections(world: World) -> None:
 def test_from_needs_what_was_before(world: World) -> None:
     with pytest.raises(UsageError, match="stage upper has to run first: never ran"):
         execute(world, Selection(first="push"))
+    assert world.ran == []
+
+
+SELECTIONS = [
+    Selection(first=first, last=last, forced=frozenset(forced))
+    for first in (None, "upper", "count", "push")
+    for last in (None, "upper", "count", "push")
+    for forced in ((), ("upper",), ("count", "push"))
+]
+
+
+@pytest.mark.parametrize("done", [None, "upper", "push"])
+def test_a_plan_selects_and_refuses_as_a_run_does(world: World, done: str | None) -> None:
+    for number, selection in enumerate(SELECTIONS):
+        each = World(world.root / str(number))
+        if done:
+            execute(each, Selection(last=done))
+        said = attempt(pipeline(each, selection).plan)
+        did = attempt(partial(pipeline(each, selection).execute, silent))
+        if isinstance(said, str) or isinstance(did, str):
+            assert said == did, selection
+            assert each.ran == [], selection
+            continue
+        for one, other in zip(said.actions, did.actions, strict=True):
+            assert one.stage == other.stage
+            assert one.kind is other.kind or one.kind is Kind.MAYBE, selection
+
+
+def attempt(ask: Callable[[], Outcome]) -> Outcome | str:
+    try:
+        return ask()
+    except UsageError as error:
+        return str(error)
+
+
+def test_a_plan_writes_nothing(world: World) -> None:
+    pipeline(world).plan()
+    assert list(world.root.iterdir()) == []
+    execute(world)
+    world.outside.clear()
+    before = (world.root / "state" / "journal").read_bytes()
+    assert pipeline(world).plan().changes
+    assert (world.root / "state" / "journal").read_bytes() == before
     assert world.ran == []
 
 
@@ -242,9 +365,7 @@ PERTURBATIONS: dict[str, Callable[[World], None]] = {
 
 @given(st.lists(st.sampled_from(sorted(PERTURBATIONS)), max_size=5))
 def test_a_plan_says_what_a_run_does(names: list[str]) -> None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=FAST) as scratch:
         world = World(Path(scratch))
         execute(world)
         for name in names:
