@@ -1,8 +1,14 @@
 """Which version is published, by everything that may say so."""
 
+from itertools import permutations
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.errors import ConfigError
+from orchestrator.model import Channel, parse_tag
 from orchestrator.version import Chosen, choose
 
 
@@ -36,6 +42,13 @@ def chosen(
         ({"CHANGE_ID": "7", "BRANCH_NAME": "PR-7"}, "pr7", "$CHANGE_ID"),
         ({"CI_COMMIT_REF_NAME": "main"}, "main", "$CI_COMMIT_REF_NAME"),
         ({"BRANCH_NAME": "main"}, "main", "$BRANCH_NAME"),
+        ({"CI_COMMIT_TAG": "", "BRANCH_NAME": "main"}, "main", "$BRANCH_NAME"),
+        (
+            {"CI_COMMIT_REF_NAME": "core/feature/ADD_SETTINGS"},
+            "core-feature-add-settings-df80fdc3",
+            "$CI_COMMIT_REF_NAME",
+        ),
+        ({"GITHUB_REF_NAME": "v1.2.3-rc.1"}, "v1.2.3-rc.1", "$GITHUB_REF_NAME"),
     ],
 )
 def test_ci(environ: dict[str, str], tag: str, origin: str) -> None:
@@ -54,6 +67,46 @@ def test_git_says_it_where_nothing_else_does() -> None:
     assert not chosen(branch="main").version.release
 
 
+# Each of them wins over all that come after it.
+CHAIN = (
+    ({"CI_COMMIT_TAG": "t1"}, "t1"),
+    ({"GITHUB_REF_NAME": "t2", "GITHUB_REF_TYPE": "tag"}, "t2"),
+    ({"TAG_NAME": "t3"}, "t3"),
+    ({"tags": ("t4",)}, "t4"),
+    ({"CI_MERGE_REQUEST_IID": "5"}, "mr5"),
+    ({"CHANGE_ID": "6"}, "pr6"),
+    ({"CI_COMMIT_REF_NAME": "b7"}, "b7"),
+    ({"BRANCH_NAME": "b8"}, "b8"),
+    ({"branch": "b9"}, "b9"),
+)
+
+
+@pytest.mark.parametrize("first", range(len(CHAIN)))
+def test_the_order_of_those_who_say_it(first: int) -> None:
+    said: dict[str, Any] = {}
+    for sources, _ in CHAIN[first:]:
+        said.update(sources)
+    assert chosen(**said).version.tag == CHAIN[first][1]
+
+
+@pytest.mark.parametrize(
+    ("tags", "tag"),
+    [
+        (("alpha", "build-7"), "build-7"),
+        (("v1.2.3", "v1.2.3-rc.1"), "v1.2.3"),
+        (("v0.9.0", "1.0.0", "stable"), "v0.9.0"),
+    ],
+)
+def test_a_channel_beside_another_tag_is_no_trouble(tags: tuple[str, ...], tag: str) -> None:
+    for order in permutations(tags):
+        assert chosen(tags=order).version.tag == tag
+
+
+def test_a_commit_with_nothing_but_a_channel_is_refused() -> None:
+    with pytest.raises(ConfigError, match="name of a release channel"):
+        chosen(tags=("stable",), branch="main")
+
+
 def test_nothing_says_it() -> None:
     with pytest.raises(ConfigError, match="no version"):
         chosen()
@@ -69,8 +122,21 @@ def test_channel_names_are_reserved(name: str) -> None:
 def test_a_branch_is_never_a_release() -> None:
     with pytest.raises(ConfigError, match="is named like a release"):
         chosen(branch="v1.2.3")
+    for name in ("BRANCH_NAME", "CI_COMMIT_REF_NAME"):
+        with pytest.raises(ConfigError, match="is named like a release"):
+            chosen(**{name: "v1.2.3"})
     with pytest.raises(ConfigError, match="is named like a release"):
         chosen(GITHUB_REF_NAME="v1.2.3", GITHUB_REF_TYPE="branch")
+
+
+@given(st.text(min_size=1, max_size=150))
+def test_any_branch_is_a_development_tag_or_refused(branch: str) -> None:
+    try:
+        found = chosen(branch=branch)
+    except ConfigError:
+        return
+    assert not found.version.release
+    assert parse_tag(found.version.tag) not in set(Channel)
 
 
 @pytest.mark.parametrize("text", ["1.2.3", "v1.2", "v01.2.3"])
