@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from orchestrator.errors import ConfigError
-from orchestrator.settings import OPTIONS, Kind, Option, Source, resolve
+from orchestrator.settings import OPTIONS, Kind, Option, Source, read, resolve
 
 FLAGGED = [option for option in OPTIONS if option.flag]
 
 
-def example(option: Option, number: int) -> Any:
+def sample(option: Option, number: int) -> Any:
     """A value of the option's kind; number tells several apart."""
     match option.kind:
         case Kind.FLAG:
@@ -40,7 +42,7 @@ def in_file(option: Option, value: Any) -> bytes:
 
 @pytest.mark.parametrize("option", FLAGGED, ids=lambda option: option.name)
 def test_precedence(option: Option) -> None:
-    flag, env, file = (example(option, number) for number in (1, 2, 3))
+    flag, env, file = (sample(option, number) for number in (1, 2, 3))
     data = in_file(option, file) if option.in_file else b""
     settings = resolve({option.name: flag}, environ(option, env), data)
     assert settings[option.name] == flag
@@ -58,6 +60,28 @@ def test_precedence(option: Option) -> None:
     assert not settings.given(option.name)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [option for option in FLAGGED if option.kind is Kind.FLAG],
+    ids=lambda option: option.name,
+)
+def test_a_flag_that_says_no_wins_over_a_yes(option: Option) -> None:
+    assert option.env
+    data = f"{option.name}: true\n".encode()
+    assert resolve({option.name: False}, {option.env: "true"}, data)[option.name] is False
+    assert resolve({}, {option.env: "0"}, data)[option.name] is False
+
+
+@pytest.mark.parametrize(
+    "option", [option for option in OPTIONS if not option.flag], ids=lambda option: option.name
+)
+def test_what_has_no_flag_comes_from_the_file_only(option: Option) -> None:
+    settings = resolve({}, {}, in_file(option, {"A": "b"}))
+    assert settings[option.name] == {"A": "b"}
+    assert settings.origin(option.name) == "orchestrator.yaml:1"
+    assert resolve({}, {}, None)[option.name] == option.default
+
+
 def test_every_flag_has_one_environment_name_of_its_own() -> None:
     names = [option.env for option in FLAGGED]
     assert all(names)
@@ -72,6 +96,38 @@ def test_lists_come_from_numbered_variables_in_order() -> None:
 
 def test_an_empty_variable_is_unset() -> None:
     assert resolve({}, {"MODULES_MODULE_SOURCE": ""}, None)["source"] is None
+    assert resolve({}, {"MODULES_MODULE_SOURCE": ""}, b"source: r.io/m")["source"] == "r.io/m"
+    lists = {"WERF_SECONDARY_REPO_1": "", "WERF_SECONDARY_REPO_2": "b"}
+    assert resolve({}, lists, None)["secondary_repos"] == ("b",)
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\0b", "a\x1b[2Jb", "a\u2028b", "\ufeffa"])
+def test_no_control_character_gets_in(text: str) -> None:
+    assert wrong(env={"MODULES_MODULE_SOURCE": text})
+    assert wrong(env={"WERF_SECONDARY_REPO_1": text})
+    assert wrong(tag=text)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=80).map(str.encode))
+@example(b"\xff")
+@example(b"? [a]\n: b")
+@example(b"1: 2\n~: 3")
+@example(b"retries: 99999999999999999999")
+@example(b"timeout: .inf")
+@example(b"&a [*a]")
+def test_any_file_is_read_or_refused(data: bytes) -> None:
+    """Whatever the bytes: a value of its kind for each option, and no exception but ours."""
+    settings, findings = read({}, {}, data)
+    assert set(settings.by_name) == {option.name for option in OPTIONS}
+    assert all(finding.origin == "orchestrator.yaml" for finding in findings)
+
+
+@given(st.text(max_size=30))
+def test_any_variable_is_read_or_refused(text: str) -> None:
+    for option in FLAGGED:
+        if option.env and not option.env.endswith("*"):
+            settings, findings = read({}, {option.env: text}, None)
+            assert findings or settings[option.name] is not None or not text
 
 
 def wrong(file: str = "", env: dict[str, str] | None = None, **flags: Any) -> list[str]:
