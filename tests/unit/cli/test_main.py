@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,6 +99,46 @@ def test_signals(
 ) -> None:
     assert failing(monkeypatch, Interrupted(number)) == code
     assert "resume: orchestrator slugify x" in capsys.readouterr().err
+
+
+def test_the_resume_line_shows_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "very-secret")
+    assert cli.main(["slugify", "-f", "no", "very-secret"]) == 64
+    assert "very-secret" not in capsys.readouterr().err
+    for error, code in ((Interrupted(15), 143), (OSError(5, "very-secret"), 1)):
+        monkeypatch.setattr("orchestrator.slug.docker_tag", _raising(error))
+        assert cli.main(["slugify", "very-secret"]) == code
+        err = capsys.readouterr().err
+        assert "resume: orchestrator slugify" in err
+        assert "very-secret" not in err
+    monkeypatch.undo()
+
+
+def _raising(error: BaseException) -> Callable[[str], str]:
+    def fail(_text: str) -> str:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_real_signal_stops_the_program_in_order(signum: signal.Signals) -> None:
+    code = (
+        "import os, sys, time\nfrom orchestrator import cli, slug\n"
+        "def wait(_text):\n print('up', flush=True)\n time.sleep(60)\n"
+        "slug.docker_tag = wait\nsys.exit(cli.main(['slugify', 'x']))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout
+        assert child.stdout.readline() == "up\n"
+        child.send_signal(signum)
+        _, err = child.communicate(timeout=10)
+    assert child.returncode == 128 + signum
+    assert err == f"stopped by {signum.name}\nresume: orchestrator slugify x\n"
 
 
 def test_help_and_version_import_nothing_heavy() -> None:
