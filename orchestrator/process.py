@@ -25,6 +25,8 @@ _INTERRUPTED_GRACE_SECONDS: Final = 30.0
 # what is on its way while lines still come, but not for ever.
 _SILENT_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 30.0
+# Whoever was killed before the signal was arranged for would leave the program behind.
+_IF_STILL_OURS: Final = '[ "$PPID" = "$1" ] && shift && exec "$@"'
 # A hook or an outer git command would otherwise point every git call of ours at its repository.
 _GIT_LOCATION: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 
@@ -125,8 +127,8 @@ class LocalRunner:
     def start(self, command: Command, *, log: Path) -> Iterator[Child]:
         """A background child, its output in `log`; stopped when the context ends or we are killed."""
         if (setpriv := self.which("setpriv")) is not None:
-            tied = (setpriv, "--pdeathsig", "TERM", "--", *command.argv)
-            command = replace(command, argv=tied)
+            tied = (setpriv, "--pdeathsig", "TERM", "--", "/bin/sh", "-c", _IF_STILL_OURS, "sh")
+            command = replace(command, argv=(*tied, str(os.getpid()), *command.argv))
         log.parent.mkdir(parents=True, exist_ok=True)
         with (
             log.open("ab") as output,

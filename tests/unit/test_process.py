@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,15 +195,21 @@ def test_a_background_child_that_ended_by_itself_is_no_trouble(
         assert child.poll() == 3
 
 
-def test_a_background_child_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("delay", [0.0, 0.5])
+def test_a_background_child_does_not_outlive_a_killed_parent(tmp_path: Path, delay: float) -> None:
+    """Nor where the parent is killed before the child has arranged for a signal."""
+    slow = tmp_path / "setpriv"
+    slow.write_text(f'#!/bin/sh\nsleep {delay}\nexec {shutil.which("setpriv")} "$@"\n')
+    slow.chmod(0o755)
     code = (
         "import os, time\nfrom pathlib import Path\nfrom orchestrator.process import *\n"
         "with LocalRunner(os.environ).start(Command(argv=('sleep', '60')), "
         f"log=Path({str(tmp_path / 'log')!r})) as child:\n"
         "    print(child.pid, flush=True)\n    time.sleep(60)\n"
     )
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environ
     ) as parent:
         assert parent.stdout
         pid = int(parent.stdout.readline())
