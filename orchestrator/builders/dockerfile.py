@@ -5,6 +5,7 @@ Source: the Dockerfile reference (FROM, ARG, COPY --from, ADD, RUN --mount).
 
 import posixpath
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -17,6 +18,19 @@ _VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?([-+])([^}]*))?\}|([A-
 _FROM_FLAG: Final = re.compile(r"--from=(\S+)")
 _MOUNT: Final = re.compile(r"--mount=(\S+)")
 _REMOTE: Final = re.compile(r"(https?|ftp)://|git@|\.git(#|$)")
+_DIRECTIVE: Final = re.compile(r"#\s*([A-Za-z]+)\s*=\s*(\S+)\s*")
+_HEREDOC: Final = re.compile(r"(?:^|\s)\d*<<-?([\"']?)([A-Za-z_]\w*)\1(?=\s|$)")
+# What builders set themselves; images are built for one platform.
+_PLATFORM_ARGS: Final = {
+    f"{side}{part}": value
+    for side in ("BUILD", "TARGET")
+    for part, value in (
+        ("PLATFORM", "linux/amd64"),
+        ("OS", "linux"),
+        ("ARCH", "amd64"),
+        ("VARIANT", ""),
+    )
+}
 
 
 class Files(Protocol):
@@ -37,10 +51,15 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class External:
-    """An image or a source from outside, and the line that names it."""
+    """An image or another source from outside, the line that names it, and the word there.
+
+    `image` tells the images that a builder pulls from the rest: frontends, URLs, secrets.
+    """
 
     name: str
     line: int
+    word: str
+    image: bool = False
 
     @property
     def pinned(self) -> bool:
@@ -49,12 +68,12 @@ class External:
 
 def instructions(text: str) -> list[Instruction]:
     """The instructions in order; comments and heredoc bodies are left out."""
-    escape = "`" if re.match(r"#\s*escape\s*=\s*`", text, re.IGNORECASE) else "\\"
+    escape = _directives(text).get("escape", ("\\", 0))[0]
     made: list[Instruction] = []
     pending: list[str] = []
     start = 0
     heredoc: str | None = None
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):
         if heredoc is not None:
             heredoc = None if raw.strip() == heredoc else heredoc
             continue
@@ -69,38 +88,55 @@ def instructions(text: str) -> list[Instruction]:
         pending = []
         name, _, rest = joined.partition(" ")
         made.append(Instruction(name=name.upper(), text=rest.strip(), line=start))
-        if name.upper() in {"RUN", "COPY", "ADD"} and (
-            found := re.search(r"<<-?[\"']?([A-Za-z_]\w*)[\"']?", rest)
-        ):
-            heredoc = found[1]
+        if name.upper() in {"RUN", "COPY", "ADD"} and (found := _HEREDOC.search(rest)):
+            heredoc = found[2]
     return made
+
+
+def _directives(text: str) -> dict[str, tuple[str, int]]:
+    """Parser directives, name -> value and line: the comments of that form at the very top."""
+    found = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        directive = _DIRECTIVE.fullmatch(line.strip())
+        if directive is None:
+            break
+        found[directive[1].lower()] = (directive[2], number)
+    return found
 
 
 def externals(text: str, args: Mapping[str, str]) -> list[External]:
     """Base images and remote sources, with build arguments put in; stages and scratch left out."""
     found: list[External] = []
     stages: set[str] = set()
-    values: dict[str, str] = {}
-    if syntax := re.match(r"#\s*syntax\s*=\s*(\S+)", text, re.IGNORECASE):
-        found.append(External(name=syntax[1], line=1))
-    in_stage = False
-    for number, each in enumerate(instructions(text)):
-        if each.name == "ARG" and not in_stage:
-            name, _, default = each.text.partition("=")
-            values[name.strip()] = args.get(name.strip(), _expand(default.strip("\"'"), values))
+    values: dict[str, str] = dict(_PLATFORM_ARGS)
+    if syntax := _directives(text).get("syntax"):
+        found.append(External(name=syntax[0], line=syntax[1], word=syntax[0]))
+    number = 0
+    for each in instructions(text):
+        if each.name == "ARG" and number == 0:
+            for name, default in _defaults(each.text):
+                values[name] = args.get(name, _expand(default, values) or values.get(name, ""))
         elif each.name == "FROM":
-            in_stage = True
-            words = [word for word in each.text.split() if not word.startswith("--")]
-            base = _expand(words[0], values) if words else ""
-            if base not in stages and base.lower() != "scratch":
-                found.append(External(name=base, line=each.line))
-            stages.add(str(sum(e.name == "FROM" for e in instructions(text)[:number])))
+            words = [word for word in each.text.split() if not word.startswith("--")] or [""]
+            base = _expand(words[0], values)
+            if base.lower() not in stages and base.lower() != "scratch":
+                found.append(External(name=base, line=each.line, word=words[0], image=True))
+            stages.add(str(number))
+            number += 1
             if len(words) == 3 and words[1].upper() == "AS":
                 stages.add(words[2].lower())
-                stages.add(words[2])
         else:
             found += _sources(each, stages, values)
     return found
+
+
+def _defaults(text: str) -> list[tuple[str, str]]:
+    """Names and defaults of an ARG instruction; a name without one has an empty text."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    return [(name, default) for name, _, default in (word.partition("=") for word in words)]
 
 
 def _sources(each: Instruction, stages: set[str], values: Mapping[str, str]) -> list[External]:
@@ -111,19 +147,33 @@ def _sources(each: Instruction, stages: set[str], values: Mapping[str, str]) -> 
         for mount in _MOUNT.findall(each.text):
             names += re.findall(r"(?:^|,)from=([^,]+)", mount)
     found = [
-        External(name=_expand(name, values), line=each.line)
+        External(name=_expand(name, values), line=each.line, word=name, image=True)
         for name in names
-        if name not in stages and name.lower() not in stages
+        if name.lower() not in stages
     ]
     if each.name == "ADD" and "--checksum=" not in each.text:
         found += [
-            External(name=word, line=each.line)
+            External(name=word, line=each.line, word=word)
             for word in each.text.split()
             if _REMOTE.search(word)
         ]
     if each.name == "RUN" and re.search(r"--mount=\S*type=(ssh|secret)", each.text):
-        found.append(External(name="a secret or an SSH key", line=each.line))
+        found.append(External(name="a secret or an SSH key", line=each.line, word=""))
     return found
+
+
+def renamed(text: str, names: Mapping[External, str]) -> str:
+    """The Dockerfile with other names for what it takes from outside."""
+    lines = text.split("\n")
+    for external, name in names.items():
+        word = re.compile(rf"(?:(?<=\s)|(?<=from=)){re.escape(external.word)}(?=[\s,]|$)")
+        # An instruction may go on for some lines; its words are not split.
+        for number in range(external.line - 1, len(lines)):
+            comment = lines[number].lstrip().startswith("#")
+            if not comment and (found := word.search(lines[number])):
+                lines[number] = lines[number][: found.start()] + name + lines[number][found.end() :]
+                break
+    return "\n".join(lines)
 
 
 def _expand(text: str, values: Mapping[str, str]) -> str:
@@ -155,12 +205,15 @@ def needs_werf(document: str) -> bool:
     return "{{" in document.replace(ESCAPED, "")
 
 
+def context_of(document: Mapping[str, Any]) -> str:
+    """The context directory of an image document in the module; "." is the module itself."""
+    return posixpath.normpath(str(document.get("context") or "."))
+
+
 def path_of(document: Mapping[str, Any]) -> str:
     """Where the Dockerfile of an image document lies in the module."""
-    context = str(document.get("context", "."))
-    return posixpath.normpath(
-        posixpath.join(context, str(document.get("dockerfile", "Dockerfile")))
-    )
+    dockerfile = str(document.get("dockerfile", "Dockerfile"))
+    return posixpath.normpath(posixpath.join(context_of(document), dockerfile))
 
 
 def unpinned(config: str, tree: Files) -> str | None:

@@ -3,6 +3,7 @@
 Source: Docker's build context documentation; Go's filepath.Match plus `**` and `!`.
 """
 
+import posixpath
 import re
 from collections.abc import Callable
 
@@ -15,9 +16,8 @@ def ignored(text: str) -> Callable[[str], bool]:
         if not line or line.startswith("#"):
             continue
         keep = line.startswith("!")
-        pattern = line.removeprefix("!").strip().strip("/")
-        pattern = re.sub(r"^(\./)+", "", pattern)
-        if pattern:
+        pattern = posixpath.normpath(line.removeprefix("!").strip()).strip("/")
+        if pattern != ".":
             rules.append((keep, _compiled(pattern)))
 
     def left_out(path: str) -> bool:

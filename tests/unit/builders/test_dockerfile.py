@@ -4,7 +4,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from orchestrator.builders.dockerfile import externals, image_documents, instructions, unpinned
+from orchestrator.builders.dockerfile import (
+    externals,
+    image_documents,
+    instructions,
+    renamed,
+    unpinned,
+)
 from orchestrator.builders.ignore import ignored
 
 PINNED = "r.io/base@sha256:" + "0" * 64
@@ -32,6 +38,14 @@ PINNED = "r.io/base@sha256:" + "0" * 64
         ("from \\\n  r.io/a \\\n  as b\nfrom b", ["r.io/a"]),
         ("FROM scratch\nRUN <<EOF\nFROM nothing\nEOF\nCOPY --from=r.io/c a b", ["r.io/c"]),
         ("# FROM r.io/comment\nFROM scratch", []),
+        ("# escape=`\n# syntax = docker/dockerfile:1\nFROM scratch", ["docker/dockerfile:1"]),
+        ("# a comment\n# syntax=docker/dockerfile:1\nFROM scratch", []),
+        ("ARG A=r.io/a B='r.io/b'\nFROM $A AS x\nFROM ${B}", ["r.io/a", "r.io/b"]),
+        ("FROM r.io/a:${TARGETARCH}", ["r.io/a:amd64"]),
+        ("ARG TARGETOS\nFROM r.io/${TARGETOS}", ["r.io/linux"]),
+        ("FROM scratch\nRUN echo $((1<<x))\nCOPY --from=r.io/c a b", ["r.io/c"]),
+        ("FROM scratch\nCOPY <<-'E' /a\nFROM r.io/no\n\tE\nCOPY --from=r.io/c a b", ["r.io/c"]),
+        ("FROM scratch\nRUN echo \x0c\u2028FROM r.io/no", []),
     ],
 )
 def test_externals(text: str, names: list[str]) -> None:
@@ -39,6 +53,27 @@ def test_externals(text: str, names: list[str]) -> None:
         each.name
         for each in externals(text, {"BASE": "r.io/given"} if "ARG BASE\n" in text else {})
     ] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("FROM a AS a\nFROM a", "FROM new AS a\nFROM a"),
+        ("FROM a\nFROM a", "FROM new\nFROM new"),
+        ("from --platform=x \\\n  # a\n  a \\\n as b", None),
+        ("ARG B=a\nFROM ${B}\nLABEL b=${B}", "ARG B=a\nFROM new\nLABEL b=${B}"),
+        ("FROM scratch\nCOPY --from=a a /a", "FROM scratch\nCOPY --from=new a /a"),
+        (
+            "FROM scratch\nRUN --mount=type=bind,from=a,target=/a cat a",
+            "FROM scratch\nRUN --mount=type=bind,from=new,target=/a cat a",
+        ),
+        ("FROM aa AS b\nCOPY --from=aa.b x y", "FROM new AS b\nCOPY --from=new x y"),
+        ("FROM a\r\nCOPY x y\r\n", "FROM new\r\nCOPY x y\r\n"),
+    ],
+)
+def test_other_names_for_base_images(text: str, becomes: str | None) -> None:
+    names = {external: "new" for external in externals(text, {}) if external.image}
+    assert renamed(text, names) == (becomes or text.replace("\n  a ", "\n  new "))
 
 
 def test_lines() -> None:
@@ -87,6 +122,8 @@ def test_escaped_braces_are_plain_text() -> None:
         ("a?c\n[x-z]1", ["abc", "y1"], ["ac", "w1"]),
         ("# comment\n\n  spaced  ", ["spaced"], ["# comment"]),
         ("!a\na", ["a"], []),
+        ("./a/./b/../c", ["a/c"], ["a/b"]),
+        (".\n/", [], ["a"]),
         ("a/**/b", ["a/b", "a/x/y/b"], ["b"]),
         ("[", ["["], ["a"]),
     ],
