@@ -3,9 +3,12 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from orchestrator.errors import ConfigError
+
+if TYPE_CHECKING:
+    import semver
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -171,6 +174,13 @@ class ModuleName(str):
 def is_release(text: str) -> bool:
     """Whether a tag is a release version, vX.Y.Z."""
     return bool(_RELEASE.fullmatch(text))
+
+
+def precedence(release: str) -> "semver.Version":
+    """What orders releases (semver.org, section 11)."""
+    import semver
+
+    return semver.Version.parse(release.removeprefix("v"))
 
 
 @dataclass(frozen=True, slots=True)

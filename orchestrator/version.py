@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import ConfigError
-from orchestrator.model import Channel, Version, is_release
+from orchestrator.model import Channel, Version, is_release, precedence
 from orchestrator.slug import docker_tag
 
 _GITHUB_PULL = re.compile(r"(\d+)/merge")
@@ -61,7 +61,7 @@ def _best(tags: Sequence[str]) -> str:
     """The highest release among the tags of one commit, else the first by name that is no channel."""
     releases = [tag for tag in tags if is_release(tag)]
     if releases:
-        return max(releases, key=lambda tag: [int(n) for n in tag[1:].split(".")])
+        return max(releases, key=precedence)
     return min(tags, key=lambda tag: (tag in set(Channel), tag))
 
 

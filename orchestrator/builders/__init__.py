@@ -60,6 +60,10 @@ class Builder(Protocol):
 
     def version(self) -> str: ...
 
+    def check(self, request: BuildRequest) -> None:
+        """What can be known without building or asking anybody; raises what build() would."""
+        ...
+
     def build(self, request: BuildRequest, tell: Tell) -> BuildReport:
         """Raises BuildFailed, ConfigError or ToolMissing; then nothing counts as built."""
         ...

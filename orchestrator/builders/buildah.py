@@ -10,27 +10,22 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 from orchestrator.builders import BuildReport, BuildRequest, BuiltImage
 from orchestrator.builders.dockerfile import (
     External,
     externals,
-    image_documents,
-    needs_werf,
-    path_of,
 )
 from orchestrator.builders.ignore import ignored
-from orchestrator.builders.werf import GET_WERF
+from orchestrator.builders.source import Source, read_sources
 from orchestrator.errors import (
     BuildFailed,
     ConfigError,
-    Finding,
     OrchestratorError,
     RegistryError,
     ToolMissing,
@@ -44,13 +39,11 @@ from orchestrator.registry.client import Registry
 from orchestrator.registry.image import closure
 from orchestrator.registry.layout import push_layout
 from orchestrator.registry.transport import is_loopback
-from orchestrator.templating import documents
 
 # Part of every content hash: raise it when the way of building changes what comes out.
 _REVISION: Final = "1"
 _CONTENT_LABEL: Final = "io.deckhouse.orchestrator.content"
 _PLATFORM: Final = "linux/amd64"
-_KNOWN_FIELDS: Final = frozenset({"args", "context", "dockerfile", "final", "image", "target"})
 _TAIL: Final = 15
 _HINTS: Final = (
     ("no space left on device", "free some disk space (buildah prune), then run again"),
@@ -59,20 +52,6 @@ _HINTS: Final = (
     ("unauthorized", "log in to the registry of the base image, or see $DOCKER_CONFIG"),
     ("connection refused", "see that the registry of the base image is up"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """One image document, read."""
-
-    name: str
-    context: str
-    dockerfile: str
-    text: str
-    args: Mapping[str, str]
-    target: str
-    final: bool
-    ignore: str | None
 
 
 class Buildah:
@@ -98,15 +77,19 @@ class Buildah:
             self._version = found[0]
         return self._version
 
-    def build(self, request: BuildRequest, tell: Tell) -> BuildReport:
-        """Raises one BuildFailed that names all images that failed; the others stay built."""
+    def check(self, request: BuildRequest) -> None:
+        """That buildah is there and can build every image."""
         self.version()
         if request.arguments:
             raise ConfigError(
                 f"arguments for werf are given ({request.arguments[0]} …), but the builder is buildah",
                 hint="leave out what stands after --, or give --builder werf",
             )
-        sources = _sources(request)
+        read_sources(request)
+
+    def build(self, request: BuildRequest, tell: Tell) -> BuildReport:
+        """Raises one BuildFailed that names all images that failed; the others stay built."""
+        sources = read_sources(request)
         tags = self._registry.tags(request.repository)
         request.log.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -129,7 +112,7 @@ class Buildah:
         )
 
     def _try(
-        self, source: _Source, request: BuildRequest, tags: list[str], log: TextIO, tell: Tell
+        self, source: Source, request: BuildRequest, tags: list[str], log: TextIO, tell: Tell
     ) -> BuiltImage | OrchestratorError:
         try:
             return self._image(source, request, tags, log, tell)
@@ -141,7 +124,7 @@ class Buildah:
             return kind(f"image {source.name}: {error.message}", image=source.name, hint=error.hint)
 
     def _image(
-        self, source: _Source, request: BuildRequest, tags: list[str], log: TextIO, tell: Tell
+        self, source: Source, request: BuildRequest, tags: list[str], log: TextIO, tell: Tell
     ) -> BuiltImage:
         content = self._content(source, request)
         repository = request.repository
@@ -166,7 +149,7 @@ class Buildah:
             seconds=seconds,
         )
 
-    def _content(self, source: _Source, request: BuildRequest) -> str:
+    def _content(self, source: Source, request: BuildRequest) -> str:
         """56 hex digits over everything that decides what is built."""
         left_out = ignored(source.ignore or "")
         files = [entry for entry in request.tree.listing(source.context) if not left_out(entry[0])]
@@ -187,7 +170,7 @@ class Buildah:
         ]
         return hashlib.sha3_224(":::".join(parts).encode()).hexdigest()
 
-    def _base_digest(self, external: External, source: _Source) -> str:
+    def _base_digest(self, external: External, source: Source) -> str:
         """The digest behind a base image now: a moved tag is another input."""
         if external.pinned or "://" in external.name or " " in external.name:
             return ""
@@ -220,7 +203,7 @@ class Buildah:
 
     def _build_and_push(
         self,
-        source: _Source,
+        source: Source,
         request: BuildRequest,
         content: str,
         target: Reference,
@@ -234,12 +217,12 @@ class Buildah:
             return push_layout(self._registry, scratch / "layout", target)
 
     def _command(
-        self, source: _Source, request: BuildRequest, content: str, scratch: Path
+        self, source: Source, request: BuildRequest, content: str, scratch: Path
     ) -> tuple[str, ...]:
-        dockerfile = scratch / "Dockerfile"
-        dockerfile.write_text(source.text, "utf-8")
-        ignore = scratch / "ignore"
-        ignore.write_text(source.ignore or "", "utf-8")
+        (scratch / "Dockerfile").write_text(source.text, "utf-8")
+        (scratch / "ignore").write_text(source.ignore or "", "utf-8")
+        # Relative: buildah reads `:` and `,` in these as separators, and a path may hold them.
+        place = scratch.relative_to(request.root)
         arguments = [
             item
             for key, value in sorted(source.args.items())
@@ -268,16 +251,16 @@ class Buildah:
             "--no-cache",
             # The content alone decides: no time of a build, a file or a commit in the image.
             "--timestamp=0",
-            f"--file={dockerfile}",
+            f"--file={place}/Dockerfile",
             # As werf does; and buildah cannot write an image straight out that changes nothing.
             f"--label={_CONTENT_LABEL}={content}",
-            f"--ignorefile={ignore}",
-            f"--tag=oci:{scratch / 'layout'}:image",
-            str(scratch / "context"),
+            f"--ignorefile={place}/ignore",
+            f"--tag=oci:{place}/layout:image",
+            f"{place}/context",
         )
 
     def _run(
-        self, argv: tuple[str, ...], source: _Source, request: BuildRequest, log: TextIO
+        self, argv: tuple[str, ...], source: Source, request: BuildRequest, log: TextIO
     ) -> Outcome:
         tail: list[str] = []
 
@@ -305,60 +288,9 @@ class Buildah:
         return outcome
 
 
-def _workers(request: BuildRequest, sources: list[_Source]) -> int:
+def _workers(request: BuildRequest, sources: list[Source]) -> int:
     limit = request.parallel if request.parallel > 0 else len(sources)
     return max(1, min(limit, len(sources)))
-
-
-def _sources(request: BuildRequest) -> list[_Source]:
-    """The images to build; raises ConfigError naming all that only werf can build."""
-    text = request.config.read_text("utf-8")
-    findings = [
-        Finding(_fragment(document), 0, "only werf can build it")
-        for document in documents(text)
-        if needs_werf(document) and "tpl (" in document
-    ]
-    sources = []
-    there = set(request.tree.paths())
-    for document in image_documents(text):
-        unknown = sorted(document.keys() - _KNOWN_FIELDS)
-        if "dockerfile" not in document or unknown:
-            what = f"only werf knows {', '.join(unknown)}" if unknown else "only werf can build it"
-            findings.append(Finding(f"image {document['image']}", 0, what))
-        elif path_of(document) not in there:
-            findings.append(Finding(path_of(document), 0, "there is no such Dockerfile in git"))
-        else:
-            sources.append(_source(document, request, there))
-    if findings:
-        raise ToolMissing(
-            "buildah cannot build all images of this module",
-            hint=GET_WERF,
-            details="\n".join(map(str, findings)),
-        )
-    return sources
-
-
-def _fragment(document: str) -> str:
-    found = re.search(r'"(images/[^"]+)"', document)
-    return found[1] if found else "a fragment"
-
-
-def _source(document: Mapping[str, Any], request: BuildRequest, there: set[str]) -> _Source:
-    path = path_of(document)
-    context = str(document.get("context", "."))
-    candidates = (f"{path}.dockerignore", f"{context.rstrip('/')}/.dockerignore")
-    ignore = next((name for name in candidates if name in there), None)
-    texts = request.tree.read_all([path, *([ignore] if ignore else [])])
-    return _Source(
-        name=str(document["image"]),
-        context=context,
-        dockerfile=path,
-        text=texts[path].decode(errors="replace"),
-        args={str(k): str(v) for k, v in (document.get("args") or {}).items()},
-        target=str(document.get("target") or ""),
-        final=document.get("final") is not False,
-        ignore=texts[ignore].decode(errors="replace") if ignore else None,
-    )
 
 
 def _reference(name: str, where: str) -> Reference:

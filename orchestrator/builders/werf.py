@@ -73,9 +73,13 @@ class Werf:
             self._version = found[0]
         return self._version
 
-    def build(self, request: BuildRequest, tell: Tell) -> BuildReport:
+    def check(self, request: BuildRequest) -> None:
+        """The version, the arguments, and that werf may read the generated config."""
         self.version()
+        self.command(request, request.work / REPORT)
         check_giterminism(request)
+
+    def build(self, request: BuildRequest, tell: Tell) -> BuildReport:
         report = request.work / REPORT
         _remove_stale(report)
         request.log.parent.mkdir(parents=True, exist_ok=True)

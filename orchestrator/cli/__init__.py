@@ -128,13 +128,13 @@ def _file_error(error: OSError) -> OrchestratorError:
 
 
 def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
-    from orchestrator.log import mask
+    from orchestrator.log import mask, tame
 
-    _say(f"error: {error.category}: {mask(error.message)}")
+    _say(f"error: {error.category}: {tame(mask(error.message))}")
     for line in (error.details or "").splitlines():
-        _say(f"  {mask(line)}")
+        _say(f"  {tame(mask(line))}")
     if error.hint:
-        _say(f"-> {mask(error.hint)}")
+        _say(f"-> {tame(mask(error.hint))}")
     if argv:
         _say(f"resume: {_again(argv)}")
     return error.exit_code

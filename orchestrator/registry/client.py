@@ -55,6 +55,7 @@ class Registry:
         self._insecure = insecure
         self._concurrency = concurrency
         self._schemes: dict[str, str] = {}
+        self._writable: set[Repository] = set()
         self.forget_tokens = forget
 
     @classmethod
@@ -145,6 +146,20 @@ class Registry:
             raise VerificationError(f"{reference}: stored as {claimed[:80]}, sent as {digest}")
         return digest
 
+    def check_push(self, repository: Repository) -> None:
+        """Open an upload and cancel it; raises RegistryError where that is not allowed."""
+        what = f"an upload to {repository}"
+        started = self._send(
+            "POST", repository, "blobs/uploads/", what=what, body=b"", push=True, expect={202}
+        )
+        self._cancel(repository, started, what)
+        self._writable.add(repository)
+
+    def _cancel(self, repository: Repository, started: Response, what: str) -> None:
+        if started.headers.get("location"):
+            url = self._session(repository, started, what)
+            self._send("DELETE", repository, url, what=what, push=True, expect=set(range(200, 500)))
+
     def _ask(self, method: str, reference: Reference) -> Response | None:
         response = self._send(
             method,
@@ -152,16 +167,22 @@ class Registry:
             f"manifests/{reference.target}",
             what=str(reference),
             headers={"Accept": ", ".join(MANIFEST_TYPES)},
-            expect={200, 404},
+            expect=self._found_or_not(reference.repository),
         )
-        return None if response.status == 404 else response
+        return response if response.status == 200 else None
+
+    def _found_or_not(self, repository: Repository) -> set[int]:
+        """Some registries deny reading a repository before its first push: where we may write,
+
+        denied means not created yet.
+        """
+        return {200, 403, 404} if repository in self._writable else {200, 404}
 
     # Blobs
 
     def has_blob(self, repository: Repository, digest: Digest) -> bool:
-        response = self._send(
-            "HEAD", repository, f"blobs/{digest}", what=f"{repository}@{digest}", expect={200, 404}
-        )
+        what, expect = f"{repository}@{digest}", self._found_or_not(repository)
+        response = self._send("HEAD", repository, f"blobs/{digest}", what=what, expect=expect)
         return response.status == 200
 
     def blob(self, repository: Repository, digest: Digest) -> Iterator[bytes]:
@@ -235,9 +256,7 @@ class Registry:
         )
         if response.status == 201:
             return True
-        if response.headers.get("location"):
-            url = self._session(repository, response, what)
-            self._send("DELETE", repository, url, what=what, push=True, expect=set(range(200, 500)))
+        self._cancel(repository, response, what)
         return False
 
     def _session(self, repository: Repository, response: Response, what: str) -> str:
@@ -257,10 +276,11 @@ class Registry:
             if len(seen) >= _MOST_PAGES:
                 raise RegistryError(f"{repository}: its list of tags does not end")
             seen.add(path)
+            expect = self._found_or_not(repository)
             response = self._send(
-                "GET", repository, path, what=f"tags of {repository}", expect={200, 404}
+                "GET", repository, path, what=f"tags of {repository}", expect=expect
             )
-            if response.status == 404:
+            if response.status != 200:
                 break
             value = parse_json(response.body, f"tags of {repository}")
             names = value.get("tags") if isinstance(value, dict) else None
@@ -272,35 +292,7 @@ class Registry:
             path = follow(here, link[1], what=f"tags of {repository}")
         return list(found)
 
-    # Copies
-
-    def copy(self, source: Reference, target: Reference) -> Digest:
-        """The same manifest under another name, with all that it names; what is there is not sent."""
-        manifest = self.manifest(source)
-        if manifest is None:
-            raise RegistryError(f"{source} is not there", status=404)
-        if target.digest not in {None, manifest.digest}:
-            raise VerificationError(f"{source} is {manifest.digest}, not {target.digest}")
-        there = self.head(target)
-        if there is not None and there.digest == manifest.digest:
-            return manifest.digest
-        if manifest.is_index:
-            for child in manifest.children:
-                self.copy(source.repository.at(child.digest), target.repository.at(child.digest))
-        else:
-            blobs = {blob.digest: blob for blob in (manifest.config, *manifest.layers)}
-            self.map(
-                lambda blob: self._copy_blob(blob, source.repository, target.repository),
-                list(blobs.values()),
-            )
-        return self.put_manifest(target, manifest.data, manifest.media_type)
-
-    def _copy_blob(self, blob: Descriptor, source: Repository, target: Repository) -> None:
-        if source == target or self.has_blob(target, blob.digest):
-            return
-        if self.mount(target, blob.digest, source):
-            return
-        self.put_blob(target, blob.digest, blob.size, lambda: self.blob(source, blob.digest))
+    # Several at once
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Results in order, some requests at once; the first error after all have ended."""
@@ -347,6 +339,9 @@ class Registry:
         if response.status in expect:
             return response
         response.close()
+        if response.status == 429:
+            # Every pool that is opened from now on asks less at once.
+            self._concurrency = max(1, self._concurrency // 2)
         raise failure(request, response)
 
     def _url(self, repository: Repository, path: str) -> str:

@@ -13,7 +13,8 @@ from orchestrator.events import Tell
 from orchestrator.fsio import canonical_json, sha256
 from orchestrator.model import Digest
 from orchestrator.module import ImageKind
-from orchestrator.stages import published, render
+from orchestrator.registry.copy import copy
+from orchestrator.stages import preflight, published, render
 from orchestrator.stages.context import Context
 
 LOG: Final = "build.log"
@@ -65,25 +66,13 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def run(ctx: Context, _results: Results, tell: Tell) -> Built:
-    published.refuse_foreign(ctx, tell)
+    request = _request(ctx)
+    if ctx.module.images:
+        ctx.builder.check(request)
+    if not published.released(ctx, tell):
+        preflight.check(ctx)
     if not ctx.module.images:
         return Built(images={})
-    given = ctx.settings["docker_config"]
-    request = BuildRequest(
-        root=ctx.directory,
-        config=ctx.directory / render.CONFIG,
-        repository=ctx.stages_repository,
-        work=ctx.work,
-        log=ctx.work / LOG,
-        tree=ctx.tree,
-        secondary=ctx.settings["secondary_repos"],
-        dev=bool(ctx.snapshot.dirty) and not ctx.release,
-        insecure=ctx.settings["insecure_registry"],
-        docker_config=Path(given) if given else None,
-        arguments=ctx.arguments,
-        environ=ctx.environ,
-        parallel=ctx.settings["parallel"],
-    )
     # A killed build leaves its contexts behind; the lock says that nobody uses them.
     shutil.rmtree(ctx.work / "tmp", ignore_errors=True)
     report = ctx.builder.build(request, tell)
@@ -107,6 +96,25 @@ def run(ctx: Context, _results: Results, tell: Tell) -> Built:
     )
 
 
+def _request(ctx: Context) -> BuildRequest:
+    given = ctx.settings["docker_config"]
+    return BuildRequest(
+        root=ctx.directory,
+        config=ctx.directory / render.CONFIG,
+        repository=ctx.stages_repository,
+        work=ctx.work,
+        log=ctx.work / LOG,
+        tree=ctx.tree,
+        secondary=ctx.settings["secondary_repos"],
+        dev=bool(ctx.snapshot.dirty) and not ctx.release,
+        insecure=ctx.settings["insecure_registry"],
+        docker_config=Path(given) if given else None,
+        arguments=ctx.arguments,
+        environ=ctx.environ,
+        parallel=ctx.settings["parallel"],
+    )
+
+
 def _complete(ctx: Context, report: BuildReport) -> None:
     named = {image.name for image in report.final}
     lost = sorted(
@@ -124,7 +132,7 @@ def _complete(ctx: Context, report: BuildReport) -> None:
 
 def _copy(ctx: Context, image: BuiltImage, tell: Tell) -> None:
     target = ctx.repository.tagged(image.reference.tag or "")
-    ctx.registry.copy(image.reference, target)
+    copy(ctx.registry, image.reference, target)
     tell("copied", image=image.name, reference=str(target))
 
 

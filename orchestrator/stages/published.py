@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.errors import ConflictError, VerificationError
+from orchestrator.errors import ConflictError, RegistryError, VerificationError
 from orchestrator.events import Tell
 from orchestrator.model import Digest, Reference
 from orchestrator.registry import image as image_
@@ -64,70 +64,123 @@ def moved(ctx: Context, reference: Reference, digest: Digest) -> str | None:
     return None
 
 
-def refuse_foreign(ctx: Context, tell: Tell) -> None:
-    """Before a build: a released version that another commit or program made stays as it is."""
+def released(ctx: Context, tell: Tell) -> bool:
+    """Before a build: whether this very version is out already.
+
+    Raises ConflictError where another commit or program released it, and it may not be replaced.
+    """
     if ctx.may_replace:
-        return
+        return False
     release, module = ctx.registry.map(
-        ctx.registry.manifest, (ctx.release_reference, ctx.module_reference)
+        lambda reference: _readable(ctx, reference), (ctx.release_reference, ctx.module_reference)
     )
     if release is None:
-        return
+        return False
     there = module or release
     if there.annotations.get(REVISION) == ctx.snapshot.commit:
         tell("published", reference=str(ctx.module_reference))
-        return
+        return True
     raise _conflict(ctx, ctx.module_reference if module else ctx.release_reference, there, None)
+
+
+def _readable(ctx: Context, reference: Reference) -> Manifest | None:
+    """Some registries deny reading a repository before its first push."""
+    try:
+        return ctx.registry.manifest(reference)
+    except RegistryError as error:
+        if error.status == 403:
+            return None
+        raise
 
 
 def settle_module(ctx: Context, image: image_.Image, origin: Origin, tell: Tell) -> Digest:
     """The digest that `R/M:VERSION` has in the end; raises ConflictError."""
     reference = ctx.module_reference
-    there = ctx.registry.manifest(reference)
-    if there is None:
-        restored = _restore(ctx, image, origin, tell)
-        return restored or _push(ctx, image, reference, tell)
-    if there.digest == image.digest:
-        return _complete(ctx, image, reference, tell)
-    if not ctx.may_replace:
-        if origin.made(there) and _whole(ctx, there):
-            tell("kept", reference=str(reference), digest=there.digest, instead_of=image.digest)
-            ctx.kept = there.digest
-            return there.digest
-        if ctx.registry.head(ctx.release_reference) is not None:
-            raise _conflict(ctx, reference, there, image)
-        tell("unfinished", reference=str(reference), digest=there.digest)
-    _replaces(ctx, reference, there, image, tell)
-    return _push(ctx, image, reference, tell)
-
-
-def settle_release(ctx: Context, image: image_.Image, tell: Tell) -> Digest:
-    """The digest that `R/M/release:VERSION` has in the end; raises ConflictError."""
-    reference = ctx.release_reference
-    there = ctx.registry.manifest(reference)
+    there, release = ctx.registry.map(ctx.registry.manifest, (reference, ctx.release_reference))
+    if not ctx.may_replace and release is not None:
+        return _settle_released(ctx, image, origin, there, release, tell)
     if there is None:
         return _push(ctx, image, reference, tell)
     if there.digest == image.digest:
         return _complete(ctx, image, reference, tell)
     if not ctx.may_replace:
-        raise _conflict(ctx, reference, there, image)
+        if origin.made(there) and _whole(ctx, there):
+            return _keep(ctx, there, image, tell)
+        tell("unfinished", reference=str(reference), digest=there.digest)
     _replaces(ctx, reference, there, image, tell)
     return _push(ctx, image, reference, tell)
 
 
-def _restore(ctx: Context, image: image_.Image, origin: Origin, tell: Tell) -> Digest | None:
-    """A released version whose module tag was deleted gets the very same manifest back."""
-    if ctx.may_replace:
-        return None
-    release = ctx.registry.manifest(ctx.release_reference)
-    named = release.annotations.get(MODULE) if release else None
-    if release is None or named == image.digest:
-        return None
-    old = ctx.registry.manifest(ctx.repository.at(Digest.parse(named))) if named else None
+def _settle_released(
+    ctx: Context,
+    image: image_.Image,
+    origin: Origin,
+    there: Manifest | None,
+    release: Manifest,
+    tell: Tell,
+) -> Digest:
+    """The release image says which module image it released: that one has the tag, or nothing does.
+
+    A deleted tag comes back, and one that another publisher has moved since.
+    """
+    named = release.annotations.get(MODULE)
+    if named == image.digest:
+        if there is not None and there.digest == image.digest:
+            return _complete(ctx, image, ctx.module_reference, tell)
+        return _push(ctx, image, ctx.module_reference, tell)
+    old = there
+    if named is not None and (there is None or there.digest != named):
+        old = ctx.registry.manifest(ctx.repository.at(Digest.parse(named)))
     if old is None or not origin.made(old) or not _whole(ctx, old):
-        raise _conflict(ctx, ctx.release_reference, release, image)
-    tell("restored", reference=str(ctx.module_reference), digest=old.digest)
-    return ctx.registry.put_manifest(ctx.module_reference, old.data, old.media_type)
+        reference = ctx.release_reference if there is None else ctx.module_reference
+        raise _conflict(ctx, reference, there or release, image)
+    if there is None or there.digest != old.digest:
+        _tag(ctx, old, tell)
+    return _keep(ctx, old, image, tell)
+
+
+def _keep(ctx: Context, there: Manifest, image: image_.Image, tell: Tell) -> Digest:
+    reference = str(ctx.module_reference)
+    tell("kept", reference=reference, digest=there.digest, instead_of=image.digest)
+    ctx.kept = there.digest
+    return there.digest
+
+
+def _tag(ctx: Context, manifest: Manifest, tell: Tell) -> None:
+    tell("restored", reference=str(ctx.module_reference), digest=manifest.digest)
+    ctx.registry.put_manifest(ctx.module_reference, manifest.data, manifest.media_type)
+
+
+def settle_release(ctx: Context, image: image_.Image, module: Digest, tell: Tell) -> Digest:
+    """The digest that `R/M/release:VERSION` has in the end; raises ConflictError.
+
+    Two publishers of one version may both have tagged a module image by now. The release decides:
+    who comes second gives the tag back, who comes first looks that it has it still.
+    """
+    reference = ctx.release_reference
+    there = ctx.registry.manifest(reference)
+    if there is not None and there.digest == image.digest:
+        digest = _complete(ctx, image, reference, tell)
+    elif there is not None and not ctx.may_replace:
+        _hold_tag(ctx, there.annotations.get(MODULE), instead_of=module, tell=tell)
+        raise _conflict(ctx, reference, there, image)
+    else:
+        if there is not None:
+            _replaces(ctx, reference, there, image, tell)
+        digest = _push(ctx, image, reference, tell)
+    _hold_tag(ctx, module, instead_of=None, tell=tell)
+    return digest
+
+
+def _hold_tag(ctx: Context, named: str | None, *, instead_of: Digest | None, tell: Tell) -> None:
+    """Tag the module image that is released; only where `instead_of` has the tag, if that is given."""
+    there = ctx.registry.head(ctx.module_reference)
+    found = there.digest if there else None
+    if named is None or found == named or (instead_of is not None and found != instead_of):
+        return
+    old = ctx.registry.manifest(ctx.repository.at(Digest.parse(named)))
+    if old is not None:
+        _tag(ctx, old, tell)
 
 
 def _complete(ctx: Context, image: image_.Image, reference: Reference, tell: Tell) -> Digest:

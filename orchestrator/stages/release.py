@@ -32,12 +32,13 @@ def run(ctx: Context, results: Results, tell: Tell) -> module.Published:
     ]
     version = version_json(ctx.chosen.version)
     files.append(image_.LayerFile(path="version.json", data=version, executable=False))
+    named = Digest.parse(results[module.STAGE].digest)
     image = image_.assemble(
         files,
-        annotations=published.release_annotations(ctx, results[module.STAGE].digest),
+        annotations=published.release_annotations(ctx, named),
         created=ctx.created,
     )
-    digest = published.settle_release(ctx, image, tell)
+    digest = published.settle_release(ctx, image, named, tell)
     return module.Published(tag=ctx.version, digest=digest, size=image.size)
 
 

@@ -142,7 +142,15 @@ def test_a_readonly_registry(plain: Project, tmp_path: Path) -> None:
     storage = tmp_path / "maintained"
     with real_registry(storage, readonly=True) as registry:
         plain.env["MODULES_MODULE_SOURCE"] = f"{registry.address}/modules"
-        refused(plain.run("build"), 1, "HTTP 405", "image backend")
+        refused(
+            plain.run("build"),
+            1,
+            "the registry does not let us publish",
+            "/modules/echo: cannot be written",
+            "/modules/echo/release: cannot be written",
+            "/modules: cannot be written",
+            "HTTP 405",
+        )
 
 
 def test_a_taken_port(plain: Project) -> None:
@@ -225,6 +233,13 @@ def test_a_failing_image_leaves_the_others_built(plain: Project, registry: RealR
     mended = plain.run("build", "--tag", "main")
     assert mended.code == 0, mended.err
     assert "image frontend: reused" in mended.err
+
+
+def test_a_path_with_the_separators_of_tools(tmp_path: Path, registry: RealRegistry) -> None:
+    project = make_project(tmp_path / "a:b,c d=e'f" / "echo")
+    source = f"{registry.address}/modules"
+    done = project.run("build", "--source", source, "--builder", "buildah")
+    assert done.code == 0, done.err
 
 
 def test_a_missing_base_image(plain: Project, registry: RealRegistry) -> None:

@@ -38,6 +38,7 @@ HOMES = {
     "plumbum": ("process",),
     "rich": ("log",),
     "structlog": ("log",),
+    "semver": ("model",),
     "subprocess": ("process",),
     "urllib3": ("registry",),
     "yaml": ("yamldoc",),

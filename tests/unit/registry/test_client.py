@@ -18,6 +18,7 @@ from orchestrator.errors import (
 from orchestrator.fsio import sha256
 from orchestrator.model import Digest, Repository
 from orchestrator.registry.client import Registry
+from orchestrator.registry.copy import copy
 from orchestrator.registry.image import LayerFile, assemble, closure, push
 from orchestrator.registry.manifest import OCI_INDEX, OCI_MANIFEST
 from tests.harness import RealRegistry, real_registry
@@ -35,7 +36,7 @@ def test_what_is_not_there(client: Registry, repository: Repository) -> None:
     assert client.tags(repository) == []
     assert not client.has_blob(repository, Digest(sha256(b"")))
     with pytest.raises(RegistryError):
-        client.copy(repository.tagged("v1"), repository.tagged("v2"))
+        copy(client, repository.tagged("v1"), repository.tagged("v2"))
 
 
 def test_push_and_read_back(client: Registry, repository: Repository, real: RealRegistry) -> None:
@@ -82,11 +83,11 @@ def test_mounts_and_copies(client: Registry, repository: Repository, real: RealR
     push(client, made, repository.tagged("v1"))
     other = Repository(repository.registry, "other/place")
     real.forget()
-    assert client.copy(repository.tagged("v1"), other.tagged("v2")) == made.digest
+    assert copy(client, repository.tagged("v1"), other.tagged("v2")) == made.digest
     assert not [path for method, path, _ in real.writes() if method == "PUT" and "upload" in path]
     assert closure(client, other.tagged("v2")) == []
     real.forget()
-    client.copy(repository.tagged("v1"), other.tagged("v2"))
+    copy(client, repository.tagged("v1"), other.tagged("v2"))
     assert real.writes() == []
     missing = Digest("sha256:" + "1" * 64)
     assert not client.mount(other, missing, repository)
@@ -99,7 +100,7 @@ def test_a_copy_to_another_registry(
     push(client, made, repository.tagged("v1"))
     with real_registry(tmp_path / "other") as other:
         target = Repository.parse(f"{other.address}/far").tagged("v1")
-        assert client.copy(repository.tagged("v1"), target) == made.digest
+        assert copy(client, repository.tagged("v1"), target) == made.digest
         assert closure(client, target) == []
 
 
@@ -117,7 +118,7 @@ def test_an_index_is_copied_with_its_children(client: Registry, repository: Repo
     ).encode()
     client.put_manifest(repository.tagged("index"), index, OCI_INDEX)
     target = Repository(repository.registry, "index/copy").tagged("v1")
-    client.copy(repository.tagged("index"), target)
+    copy(client, repository.tagged("index"), target)
     manifest = client.manifest(target)
     assert manifest is not None
     assert manifest.is_index
@@ -265,3 +266,51 @@ def test_another_host_is_asked_over_https_only(client: Registry) -> None:
     assert client._url(Repository.parse("r.example.com/m"), "x") == "https://r.example.com/v2/m/x"
     assert client._url(Repository.parse("localhost:1/m"), "x") == "http://localhost:1/v2/m/x"
     assert client._url(Repository.parse("docker.io/m"), "x").startswith("https://registry-1.docker")
+
+
+def test_denied_before_the_first_push_is_not_created_yet() -> None:
+    """As registries answer that create repositories on the first push."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.command == "POST":
+            reply(handler, 202, b"", {"Location": "/v2/m/blobs/uploads/1"})
+        elif handler.command == "DELETE":
+            reply(handler, 204, b"")
+        else:
+            reply(handler, 403, b'{"errors":[{"code":"DENIED"}]}')
+
+    with lying(answer) as host:
+        client = connect()
+        repository = Repository.parse(f"{host}/m")
+        with pytest.raises(RegistryError, match="HTTP 403"):
+            client.head(repository.tagged("v1"))
+        client.check_push(repository)
+        assert client.head(repository.tagged("v1")) is None
+        assert client.manifest(repository.tagged("v1")) is None
+        assert client.tags(repository) == []
+        assert not client.has_blob(repository, Digest(sha256(b"")))
+
+
+def test_a_registry_that_is_asked_too_often_is_asked_less_at_once() -> None:
+    at_once: list[int] = []
+    running = 0
+    lock = threading.Lock()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        nonlocal running
+        with lock:
+            running += 1
+            at_once.append(running)
+            first = len(at_once) == 1
+        threading.Event().wait(0.02)
+        with lock:
+            running -= 1
+        reply(handler, 429 if first else 404, b"", {"Retry-After": "0"})
+
+    with lying(answer) as host:
+        client = connect(retries=1, concurrency=8)
+        repository = Repository.parse(f"{host}/m")
+        client.head(repository.tagged("v0"))
+        at_once.clear()
+        client.map(lambda n: client.head(repository.tagged(f"v{n}")), range(24))
+        assert 1 < max(at_once) <= 4

@@ -14,6 +14,7 @@ import pytest
 from orchestrator.fsio import sha256
 from orchestrator.model import Repository
 from orchestrator.registry.client import Registry
+from orchestrator.registry.copy import copy
 from orchestrator.registry.image import LayerFile, assemble, push
 from orchestrator.registry.manifest import OCI_INDEX, OCI_MANIFEST
 from orchestrator.verify.finding import RULES, Verification, as_json, as_junit
@@ -197,7 +198,7 @@ def test_channels(version: Version) -> None:
     version.publish()
     releases = version.repository / "release"
     assert "is not there" in told(version.found("stable"))[14]
-    version.registry.copy(releases.tagged(V), releases.tagged("stable"))
+    copy(version.registry, releases.tagged(V), releases.tagged("stable"))
     found = version.found("stable")
     assert found.violations == []
     assert found.version == V
