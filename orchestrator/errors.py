@@ -37,7 +37,10 @@ class Finding:
 
 
 class OrchestratorError(Exception):
-    """Base of all expected failures: what failed and why, `hint` says what to do next."""
+    """Base of all expected failures: what failed and why, `hint` says what to do next.
+
+    `stage` is filled in by the engine.
+    """
 
     exit_code: ClassVar[int] = 1
     category: ClassVar[str] = "failed"
@@ -49,6 +52,7 @@ class OrchestratorError(Exception):
         self.message = message
         self.hint = hint
         self.details = details
+        self.stage: str | None = None
 
 
 class UsageError(OrchestratorError):

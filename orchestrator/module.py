@@ -13,7 +13,18 @@ from orchestrator import yamldoc
 from orchestrator.artifacts import bundle_paths, image_key, image_keys
 from orchestrator.errors import ConfigError, Finding
 from orchestrator.model import ModuleName, has_control
-from orchestrator.schema import Flag, ListOf, MapOf, Record, Schema, Text, Whole, check, suggestion
+from orchestrator.schema import (
+    AnyOf,
+    Flag,
+    ListOf,
+    MapOf,
+    Record,
+    Schema,
+    Text,
+    Whole,
+    check,
+    suggestion,
+)
 
 FILE: Final = "module.yaml"
 
@@ -114,7 +125,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
     ),
     "requirements": Record(
         {
-            "bootstrapped": Text(one_of=("true", "false")),
+            "bootstrapped": AnyOf((Flag(), Text(one_of=("true", "false")))),
             "deckhouse": _CONSTRAINT,
             "kubernetes": _CONSTRAINT,
             "modules": MapOf(_CONSTRAINT),

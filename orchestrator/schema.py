@@ -51,7 +51,14 @@ class Record:
     required: frozenset[str] = field(default_factory=frozenset)
 
 
-Schema = Text | Flag | Whole | ListOf | MapOf | Record
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """What fits one of several shapes; the last one explains what does not."""
+
+    shapes: tuple["Schema", ...]
+
+
+Schema = Text | Flag | Whole | ListOf | MapOf | Record | AnyOf
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:
@@ -113,6 +120,17 @@ class _Checker:
                     self.check(schema.value, item, (*path, key))
             case Record():
                 self._record(schema, value, path)
+            case AnyOf():
+                self._any_of(schema, value, path)
+
+    def _any_of(self, schema: AnyOf, value: Any, path: Path) -> None:
+        tried: list[Finding] = []
+        for shape in schema.shapes:
+            tried = []
+            _Checker(self.document, self.origin, tried).check(shape, value, path)
+            if not tried:
+                return
+        self.findings.extend(tried)
 
     def _text(self, schema: Text, value: Any, path: Path) -> None:
         if not isinstance(value, str):

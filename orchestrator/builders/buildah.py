@@ -4,53 +4,56 @@ Tags have werf's form, `<56 hex>-<milliseconds>`; the hex part is a hash of all 
 image whose content has not changed is found again in the registry instead of being built.
 """
 
-import hashlib
 import re
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
 from orchestrator.builders import BuildReport, BuildRequest, BuiltImage
-from orchestrator.builders.dockerfile import (
-    External,
-    externals,
-)
-from orchestrator.builders.ignore import ignored
-from orchestrator.builders.source import Source, read_sources
+from orchestrator.builders.dockerfile import External, externals, renamed
+from orchestrator.builders.source import PLATFORM, Source, content, read_sources
 from orchestrator.errors import (
     BuildFailed,
     ConfigError,
     OrchestratorError,
-    RegistryError,
     ToolMissing,
     TransientBuildError,
 )
 from orchestrator.events import Tell
-from orchestrator.fsio import canonical_json
 from orchestrator.model import Digest, Reference, Repository
-from orchestrator.process import Command, Outcome, Runner
+from orchestrator.process import Command, Runner
 from orchestrator.registry.client import Registry
 from orchestrator.registry.image import closure
 from orchestrator.registry.layout import push_layout
 from orchestrator.registry.transport import is_loopback
 
-# Part of every content hash: raise it when the way of building changes what comes out.
-_REVISION: Final = "1"
-_CONTENT_LABEL: Final = "io.deckhouse.orchestrator.content"
-_PLATFORM: Final = "linux/amd64"
 _TAIL: Final = 15
+_LOCAL: Final = "localhost/"
+_CONTENT_LABEL: Final = "io.deckhouse.orchestrator.content"
+# The first that stands in the last lines, in lower case, wins.
 _HINTS: Final = (
-    ("no space left on device", "free some disk space (buildah prune), then run again"),
+    ("no space left on device", "free some disk space (buildah rmi --prune), then run again"),
+    ("supplemental groups", "give this user ids in /etc/subuid and /etc/subgid, or run as root"),
+    ("graph driver", "set STORAGE_DRIVER=vfs: overlay does not work here"),
+    ("does not support overlay", "set STORAGE_DRIVER=vfs: overlay does not work here"),
     ("operation not permitted", "run as root, or allow user namespaces for this user"),
+    ("unknown flag", "take buildah 1.28 or a later one"),
     ("manifest unknown", "see that the base image exists"),
     ("unauthorized", "log in to the registry of the base image, or see $DOCKER_CONFIG"),
+    ("server gave http response to https", "give --insecure-registry"),
     ("connection refused", "see that the registry of the base image is up"),
+)
+# In buildah's own last line only: what a RUN prints says nothing of our surroundings.
+_TRANSIENT: Final = re.compile(
+    r"^Error: .*(connection (refused|reset)|i/o timeout|handshake timeout|toomanyrequests"
+    r"|unexpected EOF|50[0234] )",
+    re.IGNORECASE,
 )
 
 
@@ -116,19 +119,33 @@ class Buildah:
     ) -> BuiltImage | OrchestratorError:
         try:
             return self._image(source, request, tags, log, tell)
+        except BuildFailed as error:
+            failed = error
         except OrchestratorError as error:
-            tell("image", name=source.name, state="failed")
-            if isinstance(error, BuildFailed):
-                return error
             kind = TransientBuildError if error.exit_code == 75 else BuildFailed
-            return kind(f"image {source.name}: {error.message}", image=source.name, hint=error.hint)
+            failed = kind(
+                f"image {source.name}: {error.message}",
+                image=source.name,
+                hint=error.hint,
+                details=error.details,
+            )
+        except OSError as error:
+            failed = BuildFailed(
+                f"image {source.name}: {error.strerror} ({error.filename})",
+                image=source.name,
+                hint=f"see to the space and the permissions of {request.work}",
+            )
+        tell("image", name=source.name, state="failed")
+        return failed
 
     def _image(
         self, source: Source, request: BuildRequest, tags: list[str], log: TextIO, tell: Tell
     ) -> BuiltImage:
-        content = self._content(source, request)
+        bases = self._bases(source)
+        named = ((external.name, base) for external, base in bases.items())
+        hashed = content(source, request.tree, named)
         repository = request.repository
-        known = sorted(tag for tag in tags if re.fullmatch(rf"{content}-\d{{13}}", tag))
+        known = sorted(tag for tag in tags if re.fullmatch(rf"{hashed}-\d{{13}}", tag))
         for tag in known:
             there = self._registry.head(repository.tagged(tag))
             if there is not None and not closure(self._registry, repository.at(there.digest)):
@@ -137,8 +154,8 @@ class Buildah:
                 return BuiltImage(name=source.name, reference=reference, final=source.final)
         tell("image", name=source.name, state="building")
         started = time.monotonic()
-        tag = known[0] if known else f"{content}-{time.time_ns() // 1_000_000}"
-        digest = self._build_and_push(source, request, content, repository.tagged(tag), log)
+        tag = known[0] if known else f"{hashed}-{time.time_ns() // 1_000_000}"
+        digest = self._build_and_push(source, bases, request, repository.tagged(tag), log)
         seconds = time.monotonic() - started
         tell("image", name=source.name, state="built", seconds=seconds)
         return BuiltImage(
@@ -149,143 +166,121 @@ class Buildah:
             seconds=seconds,
         )
 
-    def _content(self, source: Source, request: BuildRequest) -> str:
-        """56 hex digits over everything that decides what is built."""
-        left_out = ignored(source.ignore or "")
-        files = [entry for entry in request.tree.listing(source.context) if not left_out(entry[0])]
-        bases = sorted(
-            {
-                f"{external.name} {self._base_digest(external, source)}"
-                for external in externals(source.text, source.args)
-            }
-        )
-        parts = [
-            _REVISION,
-            _PLATFORM,
-            source.text,
-            canonical_json(dict(source.args)).decode(),
-            source.target,
-            canonical_json(bases).decode(),
-            canonical_json(files).decode(),
-        ]
-        return hashlib.sha3_224(":::".join(parts).encode()).hexdigest()
+    def _bases(self, source: Source) -> dict[External, str]:
+        """Every base image as `repository@digest`, as it is now: a moved tag is another input."""
+        return {
+            external: self._base(external.name, f"{source.dockerfile}:{external.line}")
+            for external in externals(source.text, source.args)
+            if external.image
+        }
 
-    def _base_digest(self, external: External, source: Source) -> str:
-        """The digest behind a base image now: a moved tag is another input."""
-        if external.pinned or "://" in external.name or " " in external.name:
-            return ""
-        if external.name.startswith("localhost/"):
-            return self._local_digest(external.name)
-        reference = _reference(external.name, f"{source.dockerfile}:{external.line}")
+    def _base(self, name: str, where: str) -> str:
+        if not name:
+            raise ConfigError(
+                f"{where}: the base image has no name", hint="give its build argument a value"
+            )
+        if name.startswith(_LOCAL):
+            local = Command(argv=("buildah", "images", "--format", "{{.Digest}}", name))
+            return f"{name}@{self._runner.run(local).text.strip()}"
         try:
-            there = self._registry.head(reference)
-        except RegistryError as error:
-            raise BuildFailed(
-                f"image {source.name}: {source.dockerfile}:{external.line}: base image "
-                f"{external.name}: {error.message}",
-                image=source.name,
-                hint=error.hint,
-            ) from error
-        if there is None:
-            raise BuildFailed(
-                f"image {source.name}: {source.dockerfile}:{external.line}: there is no base image "
-                f"{external.name}",
-                image=source.name,
+            reference = _reference(name)
+            digest = reference.digest
+            if digest is None and (there := self._registry.head(reference)) is not None:
+                digest = there.digest
+        except OrchestratorError as error:
+            error.message = f"{where}: base image {name}: {error.message}"
+            raise
+        if digest is None:
+            raise OrchestratorError(
+                f"{where}: there is no base image {name}",
                 hint="mend the name, or push that image first",
             )
-        return there.digest
-
-    def _local_digest(self, name: str) -> str:
-        outcome = self._runner.run(
-            Command(argv=("buildah", "images", "--format", "{{.Digest}}", name))
-        )
-        return outcome.text.strip()
+        return f"{reference.repository}@{digest}"
 
     def _build_and_push(
         self,
         source: Source,
+        bases: Mapping[External, str],
         request: BuildRequest,
-        content: str,
         target: Reference,
         log: TextIO,
     ) -> Digest:
+        pulled = {e: base for e, base in bases.items() if not base.startswith(_LOCAL)}
         with _scratch(request.work) as scratch:
-            request.tree.export(source.context, scratch / "context")
-            # Straight into a layout: a name in the storage of all users would be a race with them.
-            command = self._command(source, request, content, scratch)
-            self._run(command, source, request, log)
+            # What is hashed is what the builder sees: .dockerignore is read here only, and a base
+            # image has the digest that was hashed, whatever its tag means by the time of the pull.
+            request.tree.export(source.context, scratch / "context", source.keep)
+            (scratch / "Dockerfile").write_text(renamed(source.text, pulled), "utf-8", newline="")
+            (scratch / "ignore").touch()
+            hashed = str(target.tag).partition("-")[0]
+            command = _command(source, pulled, hashed, request)
+            self._buildah(command, scratch, source.name, request, log)
             return push_layout(self._registry, scratch / "layout", target)
 
-    def _command(
-        self, source: Source, request: BuildRequest, content: str, scratch: Path
-    ) -> tuple[str, ...]:
-        (scratch / "Dockerfile").write_text(source.text, "utf-8")
-        (scratch / "ignore").write_text(source.ignore or "", "utf-8")
-        # Relative: buildah reads `:` and `,` in these as separators, and a path may hold them.
-        place = scratch.relative_to(request.root)
-        arguments = [
-            item
-            for key, value in sorted(source.args.items())
-            for item in ("--build-arg", f"{key}={value}")
-        ]
-        if not request.environ.get("BUILDAH_ISOLATION"):
-            arguments += ["--isolation", "chroot"]
-        if source.target:
-            arguments += ["--target", source.target]
-        registries = {
-            reference.partition("/")[0]
-            for external in externals(source.text, source.args)
-            if "/" in (reference := external.name)
-        }
-        if request.insecure or any(map(is_loopback, registries)):
-            arguments.append("--tls-verify=false")
-        return (
-            "buildah",
-            "build",
-            *arguments,
-            "--disable-compression=false",
-            "--force-rm",
-            "--format=oci",
-            "--identity-label=false",
-            "--layers=false",
-            "--no-cache",
-            # The content alone decides: no time of a build, a file or a commit in the image.
-            "--timestamp=0",
-            f"--file={place}/Dockerfile",
-            # As werf does; and buildah cannot write an image straight out that changes nothing.
-            f"--label={_CONTENT_LABEL}={content}",
-            f"--ignorefile={place}/ignore",
-            f"--tag=oci:{place}/layout:image",
-            f"{place}/context",
-        )
-
-    def _run(
-        self, argv: tuple[str, ...], source: Source, request: BuildRequest, log: TextIO
-    ) -> Outcome:
+    def _buildah(
+        self, argv: tuple[str, ...], scratch: Path, name: str, request: BuildRequest, log: TextIO
+    ) -> None:
         tail: list[str] = []
 
         def on_line(_stream: str, line: str) -> None:
             tail.append(line)
             del tail[:-_TAIL]
             with self._log_lock:
-                log.write(f"{source.name} | {line}\n")
+                log.write(f"{name} | {line}\n")
                 log.flush()
 
         given = request.docker_config
         environ = {"REGISTRY_AUTH_FILE": str(given / "config.json")} if given else {}
-        outcome = self._runner.run(
-            Command(argv=argv, cwd=request.root, env=environ), on_line=on_line
+        outcome = self._runner.run(Command(argv=argv, cwd=scratch, env=environ), on_line=on_line)
+        # The index is written last. What fails after it is the removal of stages that another build
+        # of the same content uses at the same time: they have the same ids in the same storage.
+        if outcome.exit_code == 0 or (scratch / "layout" / "index.json").exists():
+            return
+        said = "\n".join(tail).lower()
+        hint = next((hint for sign, hint in _HINTS if sign in said), "mend the image")
+        kind = TransientBuildError if any(map(_TRANSIENT.match, tail)) else BuildFailed
+        raise kind(
+            f"image {name}: buildah build ended with exit code {outcome.exit_code}",
+            image=name,
+            hint=f"{hint}; the whole log is {request.log}",
+            details="\n".join(f"| {line}" for line in tail),
         )
-        if outcome.exit_code != 0:
-            said = "\n".join(tail)
-            hint = next((hint for sign, hint in _HINTS if sign in said.lower()), None)
-            raise BuildFailed(
-                f"image {source.name}: buildah {argv[1]} ended with exit code {outcome.exit_code}",
-                image=source.name,
-                hint=f"{hint or 'mend the image'}; the whole log is {request.log}",
-                details="\n".join(f"| {line}" for line in tail),
-            )
-        return outcome
+
+
+def _command(
+    source: Source, pulled: Mapping[External, str], hashed: str, request: BuildRequest
+) -> tuple[str, ...]:
+    """buildah in the scratch directory; relative paths, since it reads `:` and `,` as separators."""
+    arguments = [f"--build-arg={key}={value}" for key, value in sorted(source.args.items())]
+    if not request.environ.get("BUILDAH_ISOLATION"):
+        arguments.append("--isolation=chroot")
+    if source.target:
+        arguments.append(f"--target={source.target}")
+    hosts = {base.partition("/")[0] for base in pulled.values()}
+    # For all of them or for none: a public registry is never asked without TLS on our account.
+    if request.insecure or (hosts and all(map(is_loopback, hosts))):
+        arguments.append("--tls-verify=false")
+    return (
+        "buildah",
+        "build",
+        *arguments,
+        f"--platform={PLATFORM}",
+        "--disable-compression=false",
+        "--force-rm",
+        "--format=oci",
+        "--identity-label=false",
+        "--layers=false",
+        "--no-cache",
+        # The content alone decides: no time of a build, a file or a commit in the image.
+        "--timestamp=0",
+        # As werf does; and buildah cannot write an image straight out that changes nothing.
+        f"--label={_CONTENT_LABEL}={hashed}",
+        "--file=Dockerfile",
+        "--ignorefile=ignore",
+        # Straight into files: nothing of ours stays in a storage that others use as well.
+        "--tag=oci:layout:image",
+        "context",
+    )
 
 
 def _workers(request: BuildRequest, sources: list[Source]) -> int:
@@ -293,19 +288,16 @@ def _workers(request: BuildRequest, sources: list[Source]) -> int:
     return max(1, min(limit, len(sources)))
 
 
-def _reference(name: str, where: str) -> Reference:
+def _reference(name: str) -> Reference:
     """A base image as container tools read its name: no host is Docker Hub, no tag is latest."""
     first, slash, _ = name.partition("/")
     if not slash:
         name = f"docker.io/library/{name}"
-    elif not ("." in first or ":" in first or first == "localhost"):
+    elif not ("." in first or ":" in first):
         name = f"docker.io/{name}"
-    try:
-        if ":" in name.rpartition("/")[2]:
-            return Reference.parse(name)
-        return Repository.parse(name).tagged("latest")
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
+    if "@" in name or ":" in name.rpartition("/")[2]:
+        return Reference.parse(name)
+    return Repository.parse(name).tagged("latest")
 
 
 def _all_failed(failed: list[OrchestratorError], log: Path) -> OrchestratorError:

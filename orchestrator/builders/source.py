@@ -1,22 +1,31 @@
-"""The images of a rendered config that a Dockerfile describes, read from git for a builder of ours."""
+"""The images of a rendered config that a Dockerfile describes, and a hash of what each is built from."""
 
+import hashlib
+import json
+import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.builders import BuildRequest
-from orchestrator.builders.dockerfile import image_documents, needs_werf, path_of
+from orchestrator.builders.dockerfile import context_of, image_documents, needs_werf, path_of
+from orchestrator.builders.ignore import ignored
 from orchestrator.builders.werf import GET_WERF
-from orchestrator.errors import Finding, ToolMissing
+from orchestrator.errors import ConfigError, Finding, ToolMissing
+from orchestrator.git import Tree
 from orchestrator.templating import documents
 
+PLATFORM: Final = "linux/amd64"
+
+# Part of every content hash: raise it when the way of building changes what comes out.
+_REVISION: Final = 2
 _KNOWN_FIELDS: Final = frozenset({"args", "context", "dockerfile", "final", "image", "target"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An image document, with the Dockerfile and the ignore file that it names."""
+    """One image document, read; `keep` says which paths below the context the builder sees."""
 
     name: str
     context: str
@@ -25,35 +34,51 @@ class Source:
     args: Mapping[str, str]
     target: str
     final: bool
-    ignore: str | None
+    keep: Callable[[str], bool]
 
 
 def read_sources(request: BuildRequest) -> list[Source]:
-    """The images to build; raises ConfigError naming all that only werf can build."""
-    text = request.config.read_text("utf-8")
-    findings = [
+    """Raises ToolMissing naming all images that only werf can build, ConfigError for the rest."""
+    config = request.config.read_text("utf-8")
+    for_werf = [
         Finding(_fragment(document), 0, "only werf can build it")
-        for document in documents(text)
+        for document in documents(config)
         if needs_werf(document) and "tpl (" in document
     ]
+    wrong = []
     sources = []
-    there = set(request.tree.paths())
-    for document in image_documents(text):
+    for document in image_documents(config):
         unknown = sorted(document.keys() - _KNOWN_FIELDS)
         if "dockerfile" not in document or unknown:
             what = f"only werf knows {', '.join(unknown)}" if unknown else "only werf can build it"
-            findings.append(Finding(f"image {document['image']}", 0, what))
-        elif path_of(document) not in there:
-            findings.append(Finding(path_of(document), 0, "there is no such Dockerfile in git"))
+            for_werf.append(Finding(f"image {document['image']}", 0, what))
+        elif problem := _problem(document, request.tree):
+            wrong.append(Finding(path_of(document), 0, problem))
         else:
-            sources.append(_source(document, request, there))
-    if findings:
+            sources.append(_source(document, request.tree))
+    if for_werf:
         raise ToolMissing(
             "buildah cannot build all images of this module",
             hint=GET_WERF,
-            details="\n".join(map(str, findings)),
+            details="\n".join(map(str, [*for_werf, *wrong])),
         )
+    if wrong:
+        raise ConfigError("the images cannot be built", wrong)
     return sources
+
+
+def content(source: Source, tree: Tree, bases: Iterable[tuple[str, str]]) -> str:
+    """56 hex digits over everything that decides what is built; `bases` are names and digests."""
+    parts = {
+        "revision": _REVISION,
+        "platform": PLATFORM,
+        "dockerfile": source.text,
+        "args": dict(source.args),
+        "target": source.target,
+        "bases": sorted(set(bases)),
+        "files": [entry for entry in tree.listing(source.context) if source.keep(entry[0])],
+    }
+    return hashlib.sha3_224(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _fragment(document: str) -> str:
@@ -61,12 +86,20 @@ def _fragment(document: str) -> str:
     return found[1] if found else "a fragment"
 
 
-def _source(document: Mapping[str, Any], request: BuildRequest, there: set[str]) -> Source:
+def _problem(document: Mapping[str, Any], tree: Tree) -> str | None:
     path = path_of(document)
-    context = str(document.get("context", "."))
-    candidates = (f"{path}.dockerignore", f"{context.rstrip('/')}/.dockerignore")
+    if path not in set(tree.paths()):
+        return "there is no such Dockerfile in git"
+    return "a Dockerfile that is a symlink is not read" if tree.is_symlink(path) else None
+
+
+def _source(document: Mapping[str, Any], tree: Tree) -> Source:
+    path, context = path_of(document), context_of(document)
+    there = set(tree.paths())
+    candidates = (f"{path}.dockerignore", posixpath.normpath(f"{context}/.dockerignore"))
     ignore = next((name for name in candidates if name in there), None)
-    texts = request.tree.read_all([path, *([ignore] if ignore else [])])
+    texts = tree.read_all([path, *([ignore] if ignore else [])])
+    left_out = ignored(texts[ignore].decode(errors="replace") if ignore else "")
     return Source(
         name=str(document["image"]),
         context=context,
@@ -75,5 +108,5 @@ def _source(document: Mapping[str, Any], request: BuildRequest, there: set[str])
         args={str(k): str(v) for k, v in (document.get("args") or {}).items()},
         target=str(document.get("target") or ""),
         final=document.get("final") is not False,
-        ignore=texts[ignore].decode(errors="replace") if ignore else None,
+        keep=lambda below: not left_out(below),
     )

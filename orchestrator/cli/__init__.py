@@ -130,7 +130,8 @@ def _file_error(error: OSError) -> OrchestratorError:
 def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
     from orchestrator.log import mask, tame
 
-    _say(f"error: {error.category}: {tame(mask(error.message))}")
+    at = f" in stage {error.stage}" if error.stage else ""
+    _say(f"error: {error.category}{at}: {tame(mask(error.message))}")
     for line in (error.details or "").splitlines():
         _say(f"  {tame(mask(line))}")
     if error.hint:

@@ -8,7 +8,7 @@ import click
 from orchestrator.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @click.command(
@@ -37,7 +37,7 @@ def command(
     arguments: tuple[str, ...],
     **flags: Any,
 ) -> None:
-    """Bring the module to a registry: render, build, digests, module, release, register.
+    """Bring the module to a registry: render, build, digests, module, release, register, verify.
 
     What holds already is not done again: run the same command after any failure. The last line on
     stdout is the module image, R/M@sha256:…
@@ -52,8 +52,8 @@ def command(
         pipeline.locked(ctx),
     ):
         tell("target", module=ctx.module.name, version=ctx.version, reference=ctx.module_reference)
-        if ctx.chosen.warning:
-            tell("warning", text=ctx.chosen.warning)
+        for warning in filter(None, (ctx.chosen.warning, unused_config(ctx.tree.paths()))):
+            tell("warning", text=warning)
         selection = Selection(first=first, last=last, forced=chosen)
         outcome = pipeline.pipeline(ctx, selection, repair=True, tell=tell).execute(tell)
         report = pipeline.summary(ctx, outcome)
@@ -67,6 +67,14 @@ def command(
     if "image" in report:
         module = report["module"]
         click.echo(f"{module['repository']}@{report['image']['digest']}")
+
+
+def unused_config(paths: "Iterable[str]") -> str | None:
+    """A config of the module's own is passed over, and that must not go unsaid."""
+    own = sorted({"werf.yaml", "werf.yml"}.intersection(paths))
+    if not own:
+        return None
+    return f"{own[0]} is not read: the config is rendered from module.yaml and images/"
 
 
 def table(report: "Mapping[str, Any]") -> str:

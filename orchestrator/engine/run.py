@@ -143,6 +143,8 @@ class Pipeline(Generic[C]):
             # Where the disk is full this line is lost too; the started one then tells enough.
             with suppress(OSError):
                 record(Event.FAILED, error=_ground(error))
+            if isinstance(error, OrchestratorError):
+                error.stage = stage.name
             raise
         record(Event.DONE, result=result.to_json(), files=dict(files))
         tell("stage", stage=stage.name, state="done")

@@ -274,6 +274,31 @@ def test_the_local_registry_is_the_default(tmp_path: Path, crane: Crane) -> None
         assert serving.wait(20) == 143
 
 
+def test_verify_reads_back_what_is_published(project: Project, registry: RealRegistry) -> None:
+    last = built(project)
+    reference = f"{registry.address}/modules/echo:v1.0.0"
+    done = project.run("verify", "--deep", reference)
+    assert done.code == 0, done.err
+    assert "0 errors, 0 warnings; 2 images, 8 blobs" in done.out
+    value = json.loads(project.run("verify", "-o", "json", reference).out)
+    assert value["ok"]
+    assert value["digest"] == last.rpartition("@")[2]
+    image = json.loads((project.directory / ".orchestrator/images_digests.json").read_text())
+    registry.delete("modules/echo", image["frontend"])
+    broken = project.run("verify", "-o", "junit", reference)
+    assert broken.code == 1
+    assert 'failures="1"' in broken.out
+    assert project.run("verify", "nonsense").code == 78
+
+
+def test_a_config_of_ones_own_is_not_passed_over_in_silence(project: Project) -> None:
+    project.write("werf.yaml", "project: own\nconfigVersion: 1\n")
+    project.commit()
+    done = project.run("build", "--tag", "main")
+    assert done.code == 0, done.err
+    assert "warning: werf.yaml is not read" in done.err
+
+
 def test_the_report_is_written(project: Project) -> None:
     built(project)
     report = json.loads((project.directory / ".orchestrator/report.json").read_text())

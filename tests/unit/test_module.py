@@ -98,6 +98,12 @@ def test_good_constraints(constraint: str) -> None:
     of({"module.yaml": f"name: echo\nrequirements:\n  deckhouse: '{constraint}'\n"})
 
 
+def test_bootstrapped_is_a_truth_value_or_text() -> None:
+    for text in ("true", "'true'"):
+        of({"module.yaml": f"name: echo\nrequirements: {{bootstrapped: {text}}}\n"})
+    assert wrong({"module.yaml": "name: echo\nrequirements: {bootstrapped: maybe}\n"})
+
+
 @pytest.mark.parametrize("constraint", ["newest", ">= ", "1.2.3.4", ">> 1", "", "1,,2"])
 def test_bad_constraints(constraint: str) -> None:
     assert wrong({"module.yaml": f"name: echo\nrequirements:\n  deckhouse: '{constraint}'\n"})
