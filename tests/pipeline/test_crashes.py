@@ -59,3 +59,43 @@ def test_every_point(tmp_path: Path, shared_registry: RealRegistry, part: int) -
         third = project.run("build")
         assert "nothing to do" in third.err, f"{name}: {third.err}"
         assert registry.writes() == [], name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "arguments"),
+    [
+        ((), ("build", "--until", "digests")),
+        (("build", "--until", "digests"), ("build", "--from", "module")),
+        (("build",), ("build", "--from", "build", "--until", "release")),
+    ],
+    ids=["until", "from", "from and until, forced"],
+)
+def test_every_third_point_of_a_part(
+    tmp_path: Path,
+    shared_registry: RealRegistry,
+    before: tuple[str, ...],
+    arguments: tuple[str, ...],
+) -> None:
+    registry = shared_registry
+    place = "-".join(arguments).replace("--", "")
+    whole = _project(tmp_path / "whole", registry, f"{place}/whole")
+    assert whole.run("build").code == 0
+    expected = registry.tree(f"{place}/whole", "echo")
+    calm = _project(tmp_path / "calm", registry, f"{place}/calm")
+    assert not before or calm.run(*before).code == 0
+    listing = tmp_path / "points"
+    done = calm.run("count", *arguments, program=DYING, env={"POINTS": str(listing)})
+    assert done.code == 0, done.err
+    points = listing.read_text().splitlines()
+    assert len(points) >= 12
+    for number, name in list(enumerate(points, start=1))[::3]:
+        source = f"{place}/crash-{number}"
+        project = _project(tmp_path / f"crash-{number}", registry, source)
+        assert not before or project.run(*before).code == 0
+        died = project.run(str(number), *arguments, program=DYING)
+        assert died.code == -9, f"{name}: {died.err}"
+        _whole(registry, source)
+        again = project.run("build")
+        assert again.code == 0, f"{name}: {again.err}"
+        assert registry.tree(source, "echo") == expected, name
