@@ -3,50 +3,13 @@
 Every text passes `mask()`: values of secret variables and the queries of URLs are never shown.
 """
 
-import os
-import re
 import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TextIO
+from typing import Any, Protocol, Self, TextIO
 
-from orchestrator.model import has_control
-
-_SECRET_NAME: Final = re.compile(
-    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|_PASS$|SECRET|PRIVATE|CREDENTIAL|AUTH(?!OR(?!I[SZ]))|_KEY$"
-    r"|ACCESS_KEY",
-    re.IGNORECASE,
-)
-_URL_QUERY: Final = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+", re.IGNORECASE)
-_URL_USER: Final = re.compile(r"(://)[^/\s\"']+@")
-_BEARER: Final = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-_SHORTEST_SECRET: Final = 6
-# GitHub's runner takes `::name::` at the start of a line, after any blanks, as a command to itself,
-# and `##[name]` anywhere in it (actions/runner, ActionCommand.cs).
-_GITHUB_COMMAND: Final = re.compile(r"^(\s*)::", re.MULTILINE)
-_GITHUB_OLD_COMMAND: Final = "##["
-
-
-def secrets(environ: Mapping[str, str]) -> list[str]:
-    """Values of variables whose names say that they are secret, by lines too, longest first."""
-    found = {
-        part
-        for name, value in environ.items()
-        if _SECRET_NAME.search(name)
-        for part in (value, *map(str.strip, value.splitlines()))
-        if len(part) >= _SHORTEST_SECRET and not part.isdigit()
-    }
-    return sorted(found, key=lambda value: (-len(value), value))
-
-
-def mask(text: str, environ: Mapping[str, str] | None = None) -> str:
-    """The text without secrets."""
-    for value in secrets(os.environ if environ is None else environ):
-        text = text.replace(value, "***")
-    text = _URL_QUERY.sub(r"\1?***", text)
-    text = _URL_USER.sub(r"\1***@", text)
-    return _BEARER.sub(r"\1 ***", text)
+from orchestrator.redact import GITHUB_OLD_COMMAND, mask, tame
 
 
 class Reporter(Protocol):
@@ -96,13 +59,6 @@ def describe(event: str, fields: Mapping[str, Any]) -> str | None:
             return f"warning: {fields['text']}"
         case _:
             return None
-
-
-def tame(text: str) -> str:
-    """The text without what commands a CI system or moves a cursor; further lines are indented."""
-    shown = "".join(c if c == "\n" or not has_control(c) else " " for c in text)
-    shown = _GITHUB_COMMAND.sub(r"\1| ::", shown.replace(_GITHUB_OLD_COMMAND, "## ["))
-    return shown.replace("\n", "\n          ")
 
 
 def _stage(fields: Mapping[str, Any]) -> str | None:
@@ -224,7 +180,7 @@ class Json:
 
         def masked(_logger: Any, _method: str, event: Any) -> Any:
             return {
-                key: mask(value, environ).replace(_GITHUB_OLD_COMMAND, "## [")
+                key: mask(value, environ).replace(GITHUB_OLD_COMMAND, "## [")
                 if isinstance(value, str)
                 else value
                 for key, value in event.items()

@@ -28,6 +28,7 @@ from orchestrator.errors import (
 from orchestrator.events import Tell
 from orchestrator.model import Digest, Reference, Repository
 from orchestrator.process import Command, Runner
+from orchestrator.redact import redactor
 from orchestrator.registry.client import Registry
 from orchestrator.registry.image import closure
 from orchestrator.registry.layout import push_layout
@@ -67,6 +68,7 @@ class Buildah:
         self._registry = registry
         self._version: str | None = None
         self._log_lock = threading.Lock()
+        self._content_locks: dict[str, threading.Lock] = {}
 
     def version(self) -> str:
         """Like `1.28.2`; raises ToolMissing where there is none."""
@@ -144,27 +146,36 @@ class Buildah:
         bases = self._bases(source)
         named = ((external.name, base) for external, base in bases.items())
         hashed = content(source, request.tree, named)
-        repository = request.repository
-        known = sorted(tag for tag in tags if re.fullmatch(rf"{hashed}-\d{{13}}", tag))
-        for tag in known:
-            there = self._registry.head(repository.tagged(tag))
-            if there is not None and not closure(self._registry, repository.at(there.digest)):
-                tell("image", name=source.name, state="reused")
-                reference = Reference(repository, tag=tag, digest=there.digest)
-                return BuiltImage(name=source.name, reference=reference, final=source.final)
-        tell("image", name=source.name, state="building")
-        started = time.monotonic()
-        tag = known[0] if known else f"{hashed}-{time.time_ns() // 1_000_000}"
-        digest = self._build_and_push(source, bases, request, repository.tagged(tag), log)
+        # Images of the same content take turns: at the same time, the stages of one build would
+        # be those of the other in buildah's storage, and give their names to what it builds.
+        with self._content_locks.setdefault(hashed, threading.Lock()):
+            known = sorted(tag for tag in tags if re.fullmatch(rf"{hashed}-\d{{13}}", tag))
+            for tag in known:
+                if (digest := self._whole(request.repository.tagged(tag))) is not None:
+                    tell("image", name=source.name, state="reused")
+                    reference = Reference(request.repository, tag=tag, digest=digest)
+                    return BuiltImage(name=source.name, reference=reference, final=source.final)
+            tell("image", name=source.name, state="building")
+            started = time.monotonic()
+            tag = known[0] if known else f"{hashed}-{time.time_ns() // 1_000_000}"
+            digest = self._build_and_push(source, bases, request, tag, log)
+            tags.append(tag)
         seconds = time.monotonic() - started
         tell("image", name=source.name, state="built", seconds=seconds)
         return BuiltImage(
             name=source.name,
-            reference=Reference(repository, tag=tag, digest=digest),
+            reference=Reference(request.repository, tag=tag, digest=digest),
             final=source.final,
             rebuilt=True,
             seconds=seconds,
         )
+
+    def _whole(self, reference: Reference) -> Digest | None:
+        """The digest of an image that is in the registry with all it names."""
+        there = self._registry.head(reference)
+        if there is None or closure(self._registry, reference.repository.at(there.digest)):
+            return None
+        return there.digest
 
     def _bases(self, source: Source) -> dict[External, str]:
         """Every base image as `repository@digest`, as it is now: a moved tag is another input."""
@@ -202,7 +213,7 @@ class Buildah:
         source: Source,
         bases: Mapping[External, str],
         request: BuildRequest,
-        target: Reference,
+        tag: str,
         log: TextIO,
     ) -> Digest:
         pulled = {e: base for e, base in bases.items() if not base.startswith(_LOCAL)}
@@ -212,17 +223,18 @@ class Buildah:
             request.tree.export(source.context, scratch / "context", source.keep)
             (scratch / "Dockerfile").write_text(renamed(source.text, pulled), "utf-8", newline="")
             (scratch / "ignore").touch()
-            hashed = str(target.tag).partition("-")[0]
-            command = _command(source, pulled, hashed, request)
+            command = _command(source, pulled, tag.partition("-")[0], request)
             self._buildah(command, scratch, source.name, request, log)
-            return push_layout(self._registry, scratch / "layout", target)
+            return push_layout(self._registry, scratch / "layout", request.repository.tagged(tag))
 
     def _buildah(
         self, argv: tuple[str, ...], scratch: Path, name: str, request: BuildRequest, log: TextIO
     ) -> None:
         tail: list[str] = []
+        redact = redactor(request.environ)
 
         def on_line(_stream: str, line: str) -> None:
+            line = redact(line)
             tail.append(line)
             del tail[:-_TAIL]
             with self._log_lock:
@@ -232,8 +244,8 @@ class Buildah:
         given = request.docker_config
         environ = {"REGISTRY_AUTH_FILE": str(given / "config.json")} if given else {}
         outcome = self._runner.run(Command(argv=argv, cwd=scratch, env=environ), on_line=on_line)
-        # The index is written last. What fails after it is the removal of stages that another build
-        # of the same content uses at the same time: they have the same ids in the same storage.
+        # The index is written last. What fails after it is the removal of stages that a container
+        # uses: one of another process, or one that a killed build left, and then it always fails.
         if outcome.exit_code == 0 or (scratch / "layout" / "index.json").exists():
             return
         said = "\n".join(tail).lower()

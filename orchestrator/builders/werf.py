@@ -20,6 +20,7 @@ from orchestrator.errors import (
 )
 from orchestrator.events import Tell
 from orchestrator.process import Command, Runner
+from orchestrator.redact import redactor
 from orchestrator.registry.transport import is_loopback
 from orchestrator.templating import GITERMINISM, GITERMINISM_FILE
 
@@ -84,9 +85,11 @@ class Werf:
         _remove_stale(report)
         request.log.parent.mkdir(parents=True, exist_ok=True)
         progress = _Progress(tell)
+        redact = redactor(request.environ)
         with request.log.open("w", encoding="utf-8", errors="replace") as log:
 
             def on_line(stream: str, line: str) -> None:
+                line = redact(line)
                 log.write(line + "\n")
                 log.flush()
                 progress(stream, line)

@@ -128,7 +128,7 @@ def _file_error(error: OSError) -> OrchestratorError:
 
 
 def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
-    from orchestrator.log import mask, tame
+    from orchestrator.redact import mask, tame
 
     at = f" in stage {error.stage}" if error.stage else ""
     _say(f"error: {error.category}{at}: {tame(mask(error.message))}")
@@ -146,7 +146,7 @@ def _bug(error: Exception, argv: Sequence[str]) -> int:
     import tempfile
     import traceback
 
-    from orchestrator.log import mask
+    from orchestrator.redact import mask
 
     text = "".join(traceback.format_exception(error))
     report = (
@@ -163,7 +163,7 @@ def _bug(error: Exception, argv: Sequence[str]) -> int:
 
 
 def _again(argv: Sequence[str]) -> str:
-    from orchestrator.log import mask
+    from orchestrator.redact import mask
 
     return mask(shlex.join(["orchestrator", *argv]))
 

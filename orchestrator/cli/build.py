@@ -55,9 +55,8 @@ def command(
         for warning in filter(None, (ctx.chosen.warning, unused_config(ctx.tree.paths()))):
             tell("warning", text=warning)
         selection = Selection(first=first, last=last, forced=chosen)
-        outcome = pipeline.pipeline(ctx, selection, repair=True, tell=tell).execute(tell)
+        outcome = pipeline.execute(ctx, selection, tell)
         report = pipeline.summary(ctx, outcome)
-        pipeline.write_reports(ctx, report)
     if output == "json":
         options.print_json(report)
         return

@@ -87,9 +87,12 @@ class Pipeline(Generic[C]):
                     pending.add(stage.name)
         return outcome
 
-    def execute(self, tell: Tell) -> Outcome:
-        """Bring every selected stage to a result that holds; raises what the failing stage raised."""
-        outcome = Outcome()
+    def execute(self, tell: Tell, outcome: Outcome | None = None) -> Outcome:
+        """Bring every selected stage to a result that holds; raises what the failing stage raised.
+
+        `outcome` is filled as it goes, so that a caller has it after a failure too.
+        """
+        outcome = Outcome() if outcome is None else outcome
         with self._probes() as seen:
             for stage in self.selection.cut(self.stages):
                 assessed = self._assess(stage, outcome.results, seen)

@@ -2,15 +2,17 @@
 
 import datetime
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from orchestrator import __version__
 from orchestrator.engine.journal import Journal, lock
 from orchestrator.engine.plan import Kind
 from orchestrator.engine.run import Outcome, Pipeline, Selection
+from orchestrator.errors import OrchestratorError, ToolMissing
 from orchestrator.events import Tell
 from orchestrator.fsio import atomic_write, canonical_json, pretty_json, sha256
+from orchestrator.redact import mask
 from orchestrator.stages import PIPELINE, build, module, register, release
 from orchestrator.stages.context import Context
 
@@ -43,19 +45,36 @@ def pipeline(ctx: Context, selection: Selection, *, repair: bool, tell: Tell) ->
     )
 
 
+def execute(ctx: Context, selection: Selection, tell: Tell) -> Outcome:
+    """Run the pipeline; the reports are written whether it ends well or not."""
+    outcome = Outcome()
+    try:
+        pipeline(ctx, selection, repair=True, tell=tell).execute(tell, outcome)
+    except OrchestratorError as error:
+        with suppress(OSError):
+            write_reports(ctx, summary(ctx, outcome, error))
+        raise
+    write_reports(ctx, summary(ctx, outcome))
+    return outcome
+
+
 @contextmanager
 def locked(ctx: Context) -> Iterator[None]:
     with lock(ctx.work / "lock", command=f"orchestrator build of {ctx.module_reference}"):
         yield
 
 
-def summary(ctx: Context, outcome: Outcome) -> dict[str, Any]:
+def summary(
+    ctx: Context, outcome: Outcome, error: OrchestratorError | None = None
+) -> dict[str, Any]:
     """What a run came to, as the registry answered: the content of report.json."""
     results = outcome.results
+    failed = {"stage": error.stage, "message": mask(error.message)} if error else None
     value: dict[str, Any] = {
         "schema": REPORT_SCHEMA,
         "tool": f"orchestrator {__version__}",
-        "builder": f"{ctx.builder.name} {ctx.builder.version()}",
+        "builder": _builder(ctx),
+        "ok": error is None,
         "commit": ctx.snapshot.commit,
         "dirty": bool(ctx.snapshot.dirty),
         "module": {
@@ -68,6 +87,7 @@ def summary(ctx: Context, outcome: Outcome) -> dict[str, Any]:
             {"stage": a.stage, "action": str(a.kind), "reason": str(a)} for a in outcome.actions
         ],
         "replaced": ctx.replaced,
+        "error": failed,
     }
     if build.STAGE in results:
         value["images"] = [
@@ -83,6 +103,13 @@ def summary(ctx: Context, outcome: Outcome) -> dict[str, Any]:
         digest = results[register.STAGE].digest
         value["catalog"] = {"reference": f"{ctx.source}:{ctx.module.name}", "digest": digest}
     return value
+
+
+def _builder(ctx: Context) -> str | None:
+    try:
+        return f"{ctx.builder.name} {ctx.builder.version()}"
+    except ToolMissing:
+        return None
 
 
 def _image(ctx: Context, name: str, image: Any) -> dict[str, Any]:

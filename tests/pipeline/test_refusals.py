@@ -229,6 +229,10 @@ def test_a_failing_image_leaves_the_others_built(plain: Project, registry: RealR
     done = plain.run("build", "--tag", "main")
     refused(done, 1, "image backend: buildah build ended with exit code", "/bin/busybox")
     assert set(registry.tags("modules/echo/release")) == set()
+    report = json.loads((plain.directory / ".orchestrator/report.json").read_text())
+    assert not report["ok"]
+    assert report["error"]["stage"] == "build"
+    assert [stage["stage"] for stage in report["stages"]] == ["render", "build"]
     plain.write("images/backend/Dockerfile", dockerfile)
     mended = plain.run("build", "--tag", "main")
     assert mended.code == 0, mended.err
@@ -314,6 +318,10 @@ def test_secrets_stay_secret(plain: Project, registry: RealRegistry, tmp_path: P
     auths = {registry.address: {"username": "u", "password": secret}}
     (config / "config.json").write_text(json.dumps({"auths": auths}))
     environ = {"DOCKER_CONFIG": str(config), "CI_JOB_TOKEN": secret, "WERF_REPO_TOKEN": secret}
+    backend = (plain.directory / "images/backend/Dockerfile").read_text()
+    plain.write("images/backend/Dockerfile", f'{backend}RUN ["/bin/busybox", "echo", "{secret}"]\n')
+    plain.commit()
+    plain.git("tag", "-f", "v1.0.0")
     done = plain.run("build", "--log-format", "json", env=environ)
     assert done.code == 0, done.err
     broken = plain.run("build", "--source", f"r.io/{secret}:x", env=environ)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.log import Json, Lines, Reporter, Terminal, mask, secrets, tame
+from orchestrator.log import Json, Lines, Reporter, Terminal
+from orchestrator.redact import mask, secrets, tame
 
 ENV = {
     "MY_TOKEN": "s3cr3t-value",
