@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,7 @@ from orchestrator.registry.copy import copy
 from tests.harness import Project, RealRegistry, make_project, real_registry
 from tests.unit.registry.conftest import connect
 
+SLEEPING = b"/bin/busybox\0sleep\x0097531\0"
 BUSYBOX = "FROM scratch\nCOPY busybox /bin/busybox\n"
 # The bcrypt hash of pass-word.
 HTPASSWD = "user:$2b$04$aYTVlEZ0LoWit25WGeFYIe6S2PpK.V5OlbQ5euTrtKiQrrsrOf2fi\n"
@@ -341,7 +343,36 @@ def test_the_same_content_at_the_same_time(work: Work) -> None:
     for name in "abcd":
         work.image(name, text)
     images = work.build(parallel=4).images
-    assert len({image.reference.digest for image in images}) == 1
+    assert len({image.reference for image in images}) == 1
+    assert sorted(image.rebuilt for image in images) == [False, False, False, True]
+
+
+def test_what_a_killed_build_left_is_no_obstacle(work: Work, tmp_path: Path) -> None:
+    work.image("a", f'{BUSYBOX}FROM 0\nRUN ["/bin/busybox", "sleep", "1.3579"]\n')
+    machine = storage(tmp_path, "overlay")
+    pids: list[int] = []
+
+    class Killing(LocalRunner):
+        def run(self, command: Command, **more: Any) -> Outcome:
+            if command.argv[:2] == ("buildah", "build"):
+                threading.Thread(target=self.kill_soon).start()
+            return super().run(command, **more)
+
+        def kill_soon(self) -> None:
+            while not (found := processes(b"/bin/busybox\0sleep\x001.3579\0")):
+                time.sleep(0.01)
+            pids.extend(found)
+            self.kill()
+
+    with pytest.raises(BuildFailed):
+        work.build(machine=machine, runner=Killing)
+    assert pids
+    (image,) = work.build(machine=machine).images
+    subprocess.run(["umount", "-Rl", str(tmp_path / "graph/overlay")], check=False)
+    log = (work.project.directory / ".orchestrator/build.log").read_text()
+    assert image.rebuilt and "in use by a container" in log
+    undisturbed = work.build(repository=work.repository / "again").images[0]
+    assert undisturbed.reference.digest == image.reference.digest
 
 
 def test_the_oldest_whole_image_wins(work: Work, real: RealRegistry) -> None:
@@ -569,25 +600,25 @@ def test_an_interrupted_build_leaves_nothing_running(tmp_path: Path, real: RealR
         stderr=subprocess.DEVNULL,
     ) as child:
         deadline = time.monotonic() + 30
-        while not _sleepers() and time.monotonic() < deadline:
+        while not processes(SLEEPING) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert _sleepers() and child.poll() is None
+        assert processes(SLEEPING) and child.poll() is None
         child.terminate()
         assert child.wait(30) == 143
-    assert not _sleepers()
+    assert not processes(SLEEPING)
     tmp = project.directory / ".orchestrator/tmp"
     assert not tmp.exists() or list(tmp.iterdir()) == []
 
 
-def _sleepers() -> list[str]:
+def processes(line: bytes) -> list[int]:
+    """The ids of the processes with this command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            line = path.read_bytes()
+            if path.read_bytes() == line:
+                found.append(int(path.parent.name))
         except OSError:
             continue
-        if line.startswith(b"/bin/busybox\0sleep\x0097531"):
-            found.append(str(path))
     return found
 
 
