@@ -18,7 +18,8 @@ _HOST: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
 )
 _RELEASE: Final = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
-_MODULE_NAME: Final = re.compile(r"[a-z]([a-z0-9]*)(-[a-z0-9]+)*")
+# A digit after a dash is lost on the way from kebab case to camel case and back, which DKP walks.
+_MODULE_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 
 MODULE_NAME_LIMIT: Final = 64
 # Fixed here and not asked of Python, whose idea of what is printable moves with Unicode.
@@ -165,7 +166,7 @@ class ModuleName(str):
         if not _MODULE_NAME.fullmatch(text) or len(text) > MODULE_NAME_LIMIT or text == "modules":
             raise ConfigError(
                 f"{text!r} is not a module name",
-                hint="use kebab-case: lower-case letters, digits and single dashes, a letter first, "
+                hint="use kebab-case: lower-case letters, digits and single dashes, a letter after each, "
                 f"at most {MODULE_NAME_LIMIT} characters, and not the word modules",
             )
         return cls(text)

@@ -76,7 +76,7 @@ def test_module_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Echo", "1a", "a--b", "a-", "-a", "a_b", "a.b", "modules", "x" * 65, "a\n"]
+    "name", ["", "Echo", "1a", "a--b", "a-", "-a", "a-1b", "a_b", "a.b", "modules", "x" * 65, "a\n"]
 )
 def test_bad_module_names(name: str) -> None:
     with pytest.raises(ConfigError):
