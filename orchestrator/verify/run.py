@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from orchestrator.model import Channel, Digest, Reference, Repository, is_release
+from orchestrator.errors import ConfigError, RegistryError
+from orchestrator.model import Channel, Digest, ModuleName, Reference, Repository, is_release
 from orchestrator.registry.client import Registry
 from orchestrator.registry.manifest import MANIFEST_TYPES, Manifest, parse_json
 from orchestrator.schema import suggestion
@@ -91,7 +92,8 @@ def _module(registry: Registry, module: Unpacked, found: Verification, *, deep: 
         lambda digest: _image(registry, repository, keys[digest], digest, found, deep=deep),
         sorted(keys),
     )
-    tags = registry.tags(repository)
+    tags, released = registry.map(registry.tags, (repository, repository / "release"))
+    _pairs(repository, tags, released, found)
     _kept(registry, repository, keys, tags, found)
     _attestations(module, tags, found)
     _extra(registry, module, found)
@@ -148,6 +150,16 @@ def _kept(
             found.warn(18, f"image {key}: no content-based tag names {digest}", f"{_BUILD} tags it")
 
 
+def _pairs(
+    repository: Repository, tags: list[str], released: list[str], found: Verification
+) -> None:
+    """Rule 13: DKP walks the versions of R/M and stops at one without a release, or the reverse."""
+    modules, releases = (set(filter(is_release, names)) for names in (tags, released))
+    for version in sorted(modules ^ releases):
+        lacks = f"{repository}/release" if version in modules else f"{repository}"
+        found.warn(13, f"{lacks} lacks {version}", f"finish it: {_BUILD} --tag {version}")
+
+
 def _attestations(module: Unpacked, tags: list[str], found: Verification) -> None:
     """Rule 16: d8 mirror takes the module's attestation from VERSION.att only."""
     own = f"sha256-{module.digest.hex}.att"
@@ -184,7 +196,31 @@ def _catalog(registry: Registry, repository: Repository, found: Verification) ->
     source = repository.parent
     if source is None:
         found.error(17, f"{repository} is in no module source", "use R/M with a path in front")
-    elif registry.head(source.tagged(repository.last)) is None:
+        return
+    try:
+        listed = registry.tags(source)
+    except RegistryError as error:
+        if error.exit_code != 1:
+            raise
+        found.warn(
+            20,
+            f"the modules of {source} cannot be listed: {error.message}",
+            "DKP lists them with the credentials of its ModuleSource: see that those may",
+        )
+        return
+    if repository.last not in listed:
         found.error(
             17, f"{source}:{repository.last} is not there, so DKP does not list the module", _BUILD
         )
+    for tag in sorted(listed):
+        if not _is_module(tag):
+            found.warn(
+                17, f"{source}:{tag} names no module, but DKP may list it as one", "delete it"
+            )
+
+
+def _is_module(tag: str) -> bool:
+    try:
+        return bool(ModuleName.parse(tag))
+    except ConfigError:
+        return False

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import RegistryError
 from orchestrator.fsio import sha256
 from orchestrator.model import Repository
 from orchestrator.registry.client import Registry
@@ -162,6 +163,21 @@ def test_what_is_missing(version: Version) -> None:
     assert set(told(version.found())) == {17}
 
 
+def test_versions_come_in_pairs_and_sources_list_modules_only(version: Version) -> None:
+    version.publish()
+    empty = assemble([], annotations={}, created=None)
+    push(version.registry, empty, version.repository.tagged("v0.9.0"))
+    push(version.registry, empty, (version.repository / "release").tagged("v0.8.0"))
+    push(version.registry, empty, version.source.tagged("Latest"))
+    found = version.found()
+    assert found.errors == []
+    assert [(each.rule, each.message.rpartition("/")[2]) for each in found.warnings] == [
+        (13, "echo lacks v0.8.0"),
+        (13, "release lacks v0.9.0"),
+        (17, f"{version.source.last}:Latest names no module, but DKP may list it as one"),
+    ]
+
+
 def test_a_moved_module_image(version: Version) -> None:
     version.annotation = "sha256:" + "1" * 64
     version.publish()
@@ -273,3 +289,16 @@ def test_forms_for_machines(version: Version) -> None:
     assert suite.get("failures") == "1"
     (failure,) = suite.iter("failure")
     assert "'<other>'" in (failure.get("message") or "")
+
+
+def test_a_source_that_may_not_be_listed(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    version.publish()
+    whole = version.registry.tags
+
+    def tags(repository: Repository) -> list[str]:
+        if repository == version.source:
+            raise RegistryError("GET tags: HTTP 403", status=403)
+        return whole(repository)
+
+    monkeypatch.setattr(version.registry, "tags", tags)
+    assert set(told(version.found())) == {20}
