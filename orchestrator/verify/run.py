@@ -208,7 +208,8 @@ def _catalog(registry: Registry, repository: Repository, found: Verification) ->
             "DKP lists them with the credentials of its ModuleSource: see that those may",
         )
         return
-    if repository.last not in listed:
+    name = repository.last
+    if name not in listed and registry.head(source.tagged(name)) is None:
         found.error(
             17, f"{source}:{repository.last} is not there, so DKP does not list the module", _BUILD
         )
