@@ -9,6 +9,10 @@ from orchestrator.registry.transport import Request, Response
 
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TRANSIENT_CODES: Final = frozenset({"TOOMANYREQUESTS", "UNAVAILABLE"})
+# Of a PUT. The digest was made here of what was sent: it suffered on its way, the upload is lost to
+# the registry, or another writer of the same blob is half way (CNCF distribution on a file system
+# answers so while a link file is written).
+_UNLUCKY_CODES: Final = frozenset({"DIGEST_INVALID", "BLOB_UPLOAD_UNKNOWN"})
 
 
 def failure(request: Request, response: Response) -> RegistryError:
@@ -17,7 +21,8 @@ def failure(request: Request, response: Response) -> RegistryError:
     status = response.status
     text = " ".join(filter(None, (f"HTTP {status}", code, said)))
     message = f"{request.method} {request.what}: {text}"
-    if status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
+    unlucky = request.method == "PUT" and code in _UNLUCKY_CODES
+    if unlucky or status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES:
         return RetryLater(message, after=retry_after(response.headers), status=status, code=code)
     hint = None
     if status in {401, 403}:

@@ -1,11 +1,13 @@
 """OCI image layouts: directories that builders write images to (OCI image specification)."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from orchestrator.errors import VerificationError
 from orchestrator.model import Digest, Reference
 from orchestrator.registry.client import Registry
 
@@ -17,6 +19,8 @@ def push_layout(registry: Registry, layout: Path, target: Reference) -> Digest:
     described = json.loads((layout / "index.json").read_bytes())["manifests"][0]
     digest, media_type = Digest.parse(described["digest"]), described["mediaType"]
     data = _path(layout, digest).read_bytes()
+    if hashlib.sha256(data).hexdigest() != digest.hex:
+        raise VerificationError(f"the layout's manifest {digest} has another digest")
     manifest = json.loads(data)
     repository = target.repository
     for blob in (manifest["config"], *manifest["layers"]):

@@ -15,7 +15,12 @@ LAYERS = (
     (
         "artifacts",
         "builders",
+        "ci",
+        "cluster",
+        "deps",
         "git",
+        "inspection",
+        "lint",
         "module",
         "schema",
         "settings",
@@ -27,6 +32,7 @@ LAYERS = (
     ),
     ("engine",),
     ("stages",),
+    ("channels", "publishing"),
     ("log", "cli", "__main__"),
 )
 # Engine and domain do not know each other.
