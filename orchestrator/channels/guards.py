@@ -7,14 +7,13 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from orchestrator.channels.survey import Release, Survey
 from orchestrator.model import Channel, is_release, precedence
 from orchestrator.schema import suggestion
 
-if TYPE_CHECKING:
-    import semver
+Parts = tuple[int, int, int]
 
 _PARTIAL: Final = re.compile(r"v?(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?(?:\.(0|[1-9]\d*))?", re.ASCII)
 
@@ -102,8 +101,7 @@ def _of_channel(
     held = survey.version(channel)
     if not is_release(held) or not is_release(version):
         return
-    now, then = precedence(held), precedence(version)
-    if then < now:
+    if precedence(version) < precedence(held):
         yield Refusal(
             channel=channel,
             guard=Guard.DOWNGRADE,
@@ -118,7 +116,7 @@ def _gap(
     channel: Channel, held: str, version: str, survey: Survey, release: Release
 ) -> Iterable[Refusal]:
     """A cluster goes from minor to minor, over the highest patch of each that `R/M` has."""
-    now = precedence(held)
+    now = parts(held)
     for step in walk(held, version, survey.modules):
         if step != version and step not in survey.releases:
             yield Refusal(
@@ -127,12 +125,12 @@ def _gap(
                 reason=f"on the way from {held} clusters need {step}, whose release is not there",
                 fix=f"finish it: orchestrator build --tag {step}",
             )
-        then = precedence(step)
+        then = parts(step)
         if not in_sequence(now, then) and not bridged(now, release.bridges):
             yield Refusal(
                 channel=channel,
                 guard=Guard.GAP,
-                reason=f"there is no version between v{now} and {step} for the minors left out",
+                reason=f"no version lies between {_name(now)} and {step} for the minors left out",
                 fix="publish them, or let update.versions of module.yaml bridge them",
             )
         now = then
@@ -157,34 +155,43 @@ def _order(
 
 def walk(held: str, version: str, tags: Collection[str]) -> list[str]:
     """The versions that a cluster installs on its way up: the highest patch of each minor."""
-    now, then = precedence(held), precedence(version)
+    now, then = parts(held)[:2], parts(version)[:2]
     best: dict[tuple[int, int], str] = {}
     for tag in sorted(filter(is_release, tags), key=precedence):
-        minor = precedence(tag).to_tuple()[:2]
-        if now.to_tuple()[:2] < minor < then.to_tuple()[:2]:
+        if now < (minor := parts(tag)[:2]) < then:
             best[minor] = tag
     return [*best.values(), version]
 
 
-def in_sequence(now: "semver.Version", then: "semver.Version") -> bool:
+def parts(release: str) -> Parts:
+    """`v1.2.3` as (1, 2, 3)."""
+    major, minor, patch = precedence(release).to_tuple()[:3]
+    return major, minor, patch
+
+
+def in_sequence(now: Parts, then: Parts) -> bool:
     """Whether DKP goes from one version to the other in one step."""
-    return bool(now.major + 1 >= then.major and now.minor + 1 >= then.minor)
+    return now[0] + 1 >= then[0] and now[1] + 1 >= then[1]
 
 
-def bridged(now: "semver.Version", bridges: Iterable[tuple[str, str]]) -> bool:
+def bridged(now: Parts, bridges: Iterable[tuple[str, str]]) -> bool:
     """Whether a pair (from, to) of update.versions begins at or before this version."""
     return any(
         (start := _loose(first)) is not None
         and (end := _loose(last)) is not None
-        and start <= now.to_tuple()[:3] < end
+        and start <= now < end
         for first, last in bridges
     )
 
 
-def _loose(text: str) -> tuple[int, int, int] | None:
+def _loose(text: str) -> Parts | None:
     """`1.2` as (1, 2, 0)."""
     found = _PARTIAL.fullmatch(text)
     if found is None:
         return None
     major, minor, patch = (int(part or 0) for part in found.groups())
     return major, minor, patch
+
+
+def _name(version: Parts) -> str:
+    return "v{}.{}.{}".format(*version)

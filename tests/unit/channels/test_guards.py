@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.channels.guards import Guard, bridged, in_sequence, refusals, walk
+from orchestrator.channels.guards import Guard, bridged, in_sequence, parts, refusals, walk
 from orchestrator.channels.survey import Release, Survey
 from orchestrator.model import Channel, Digest, Repository, is_release, precedence
 
@@ -121,20 +121,20 @@ def test_a_walk_goes_up_by_minors(held: str, version: str, tags: set[str]) -> No
     assert steps[-1] == version
     middle = steps[:-1]
     assert set(middle) <= tags and all(map(is_release, middle))
-    orders = [precedence(step).to_tuple()[:2] for step in middle]
+    orders = [parts(step)[:2] for step in middle]
     assert orders == sorted(set(orders))
     for step in middle:
-        same = [t for t in tags if precedence(t).to_tuple()[:2] == precedence(step).to_tuple()[:2]]
+        same = [tag for tag in tags if parts(tag)[:2] == parts(step)[:2]]
         assert max(same, key=precedence) == step
 
 
 @given(VERSIONS, VERSIONS)
 def test_one_minor_up_is_in_sequence(first: str, second: str) -> None:
-    now, then = precedence(first), precedence(second)
-    assert in_sequence(now, now.bump_minor()) and in_sequence(now, now.bump_patch())
-    assert in_sequence(now, then) == (then.major - now.major < 2 and then.minor - now.minor < 2)
+    now, then = parts(first), parts(second)
+    assert in_sequence(now, (now[0], now[1] + 1, 0)) and in_sequence(now, (*now[:2], now[2] + 1))
+    assert in_sequence(now, then) == (then[0] - now[0] < 2 and then[1] - now[1] < 2)
 
 
 @given(VERSIONS, st.text(max_size=8), st.text(max_size=8))
 def test_bridges_never_raise(version: str, start: str, end: str) -> None:
-    assert bridged(precedence(version), [(start, end)]) in {True, False}
+    assert bridged(parts(version), [(start, end)]) in {True, False}
