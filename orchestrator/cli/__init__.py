@@ -19,6 +19,7 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
     "channels": "Show what each release channel holds, and what is broken.",
+    "completion": "Print the completion script for bash, zsh or fish.",
     "plan": "Say what a build would do, and why.",
     "promote": "Let release channels name a published version.",
     "registry": "Serve the local registry of this module.",

@@ -47,6 +47,15 @@ def move_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def complete_channels(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Channel names for the shell."""
+    from orchestrator.model import Channel
+
+    return [str(channel) for channel in Channel if channel.startswith(incomplete)]
+
+
 @click.command(
     "promote",
     epilog="""Examples:
@@ -59,7 +68,9 @@ def move_options(command: Callable[..., Any]) -> Callable[..., Any]:
 """,
 )
 @click.argument("version", metavar="[R/M:]VERSION")
-@click.argument("channels", metavar="CHANNEL...", nargs=-1, required=True)
+@click.argument(
+    "channels", metavar="CHANNEL...", nargs=-1, required=True, shell_complete=complete_channels
+)
 @click.option(
     "--in-order",
     envvar="ORCHESTRATOR_IN_ORDER",

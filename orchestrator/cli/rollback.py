@@ -21,7 +21,7 @@ if TYPE_CHECKING:
   orchestrator rollback stable --to v1.2.2
 """,
 )
-@click.argument("channel")
+@click.argument("channel", shell_complete=promote.complete_channels)
 @click.option(
     "--to", "version", metavar="VERSION", help="The version; else the next lower published."
 )
