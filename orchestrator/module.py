@@ -25,8 +25,12 @@ from orchestrator.schema import (
     check,
     suggestion,
 )
+from orchestrator.shape import Shape
 
 FILE: Final = "module.yaml"
+
+_USUAL: Final = Shape()
+_COUNTS: Final = {"fragment": "werf.inc.yaml", "dockerfile": "Dockerfile"}
 
 _IMAGE_FILE: Final = re.compile(r"images/([^/]+)/(Dockerfile|werf\.inc\.yaml)")
 _IMAGE_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
@@ -74,6 +78,10 @@ class ImageSource:
     directory: str
     kind: ImageKind
     key: str | None = None
+
+    @property
+    def file(self) -> str:
+        return f"{self.directory}/{self.kind.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +167,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
 }
 
 
-def load(tree: Tree, *, name: str | None = None) -> Module:
+def load(tree: Tree, *, name: str | None = None, shape: Shape = _USUAL) -> Module:
     """The module of a tree; raises ConfigError with every finding in all of its files."""
     paths = tree.paths()
     findings = _bad_paths(tree, paths)
@@ -174,7 +182,7 @@ def load(tree: Tree, *, name: str | None = None) -> Module:
     texts = tree.read_all([path for path in paths if _is_read(path) and not tree.is_symlink(path)])
     definition = _definition(texts.get(FILE, b""), findings)
     module_name = _name(definition, name, findings)
-    images = _images(paths, findings)
+    images = _images(paths, shape, findings)
     _agree(texts, module_name, findings)
     _templates(texts, images, paths, findings)
     if findings:
@@ -254,33 +262,37 @@ def _name(definition: Mapping[str, Any], asked: str | None, findings: list[Findi
         return ""
 
 
-def _images(paths: Sequence[str], findings: list[Finding]) -> tuple[ImageSource, ...]:
-    """One image directory each; where both files are, the fragment stands for the directory."""
-    kinds: dict[str, ImageKind] = {}
+def _images(paths: Sequence[str], shape: Shape, findings: list[Finding]) -> tuple[ImageSource, ...]:
+    """One image directory each; where both files are, the settings say which one counts."""
+    kinds: dict[str, set[ImageKind]] = {}
     for path in paths:
         if found := _IMAGE_FILE.fullmatch(path):
-            kind = ImageKind(found[2])
-            if kinds.get(found[1]) is not ImageKind.STAPEL:
-                kinds[found[1]] = kind
+            kinds.setdefault(found[1], set()).add(ImageKind(found[2]))
     findings.extend(
         Finding(f"images/{name}", 0, "an image name has letters, digits and . _ - only")
         for name in sorted(kinds)
         if not _IMAGE_NAME.fullmatch(name)
     )
-    dockerfiles = [name for name, kind in kinds.items() if kind is ImageKind.DOCKERFILE]
+    prefix = "images/" if shape.dockerfile_name == "images/dir" else ""
+    images = []
+    for name, there in sorted(kinds.items()):
+        if len(there) > 1 and shape.build_files != "both":
+            there = {ImageKind(_COUNTS[shape.build_files])}
+        for kind in sorted(there, key=lambda kind: kind.value):
+            fragment = kind is ImageKind.STAPEL
+            images.append(
+                ImageSource(
+                    name=name if fragment else prefix + name,
+                    directory=f"images/{name}",
+                    kind=kind,
+                    key=None if fragment else image_key(name),
+                )
+            )
     try:
-        image_keys(dockerfiles)
+        image_keys(image.name for image in images if image.key is not None)
     except ConfigError as error:
         findings.extend(error.findings)
-    return tuple(
-        ImageSource(
-            name=name,
-            directory=f"images/{name}",
-            kind=kind,
-            key=image_key(name) if kind is ImageKind.DOCKERFILE else None,
-        )
-        for name, kind in sorted(kinds.items())
-    )
+    return tuple(images)
 
 
 def _agree(texts: Mapping[str, bytes], name: str, findings: list[Finding]) -> None:

@@ -10,16 +10,10 @@ from typing import Any, Final
 
 from orchestrator.errors import ConfigError, Finding, OrchestratorError
 from orchestrator.model import has_control
+from orchestrator.option import Kind, Option
+from orchestrator.shape import LAYOUT
 
 FILE: Final = "orchestrator.yaml"
-
-
-class Kind(Enum):
-    TEXT = "text"
-    WHOLE = "whole number"
-    FLAG = "true or false"
-    LIST = "list"
-    MAP = "map of text"
 
 
 class Source(Enum):
@@ -27,21 +21,6 @@ class Source(Enum):
     ENV = "environment"
     FILE = "file"
     DEFAULT = "default"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One setting: its flag, its one environment name (`NAME_*` gathers a list), its key in the file."""
-
-    name: str
-    help: str
-    kind: Kind = Kind.TEXT
-    flag: str | None = None
-    env: str | None = None
-    in_file: bool = True
-    default: Any = None
-    choices: tuple[str, ...] = ()
-    minimum: int = 0
 
 
 OPTIONS: Final = (
@@ -161,6 +140,7 @@ OPTIONS: Final = (
         default={},
         help="Values that image fragments (werf.inc.yaml) see in their context.",
     ),
+    *LAYOUT,
 )
 _BY_NAME: Final = {option.name: option for option in OPTIONS}
 

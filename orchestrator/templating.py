@@ -2,33 +2,29 @@
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from orchestrator.fsio import canonical_json, sha256
 from orchestrator.model import escape_control
-from orchestrator.module import ImageKind, Module
-
-WERF_TEMPLATE: Final = "werf.yaml.j2"
-GITERMINISM_FILE: Final = "werf-giterminism.yaml"
-GITERMINISM: Final = "giterminismConfigVersion: 1\nconfig:\n  allowUncommitted: true\n"
 
 ESCAPED: Final = '{{ "{{" }}'
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 # Readers of YAML 1.1 take these for something else than text.
 _YAML_WORDS: Final = frozenset("y n yes no on off true false null none".split())
 _SEPARATOR: Final = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
-# What fragments of public modules expect to find; `build_values` overrides and adds.
-_FRAGMENT_VALUES: Final[Mapping[str, str]] = {
-    "DEBUG_COMPONENT": "",
-    "GOPROXY": "https://proxy.golang.org,direct",
-    "MODULE_EDITION": "",
-    "ModuleDir": "",
-    "ModuleNamePrefix": "",
-    "SOURCE_REPO": "https://github.com",
-    "SVACE_ENABLED": "false",
-}
+# An action with its first word; strings and comments may hold braces.
+_ACTION: Final = re.compile(
+    r"""
+    \{\{-?\s*
+    (?: /\*.*?\*/
+      | ([a-z]*) (?: "(?:[^"\\]|\\.)*" | `[^`]*` | [^}"`] | \}(?!\}) )*
+    )
+    \s*-?\}\}
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_NAMED: Final = re.compile(r'\{\{-?\s*define\s+(?:"([^"]+)"|`([^`]+)`)')
+_OPENS: Final = frozenset({"if", "range", "with", "define", "block"})
 
 
 def template_path(name: str) -> Path:
@@ -59,22 +55,13 @@ def _quote(text: str) -> str:
     return escape_control(json.dumps(text, ensure_ascii=False))
 
 
-def werf_inputs(
-    module: Module, *, args: Mapping[str, str], values: Mapping[str, str]
-) -> dict[str, str]:
-    """All that the werf config depends on, name -> value or hash."""
-    images = [(i.name, i.directory, i.kind.value) for i in module.images]
-    return {
-        f"template:{WERF_TEMPLATE}": sha256(template_path(WERF_TEMPLATE).read_bytes()),
-        "name": module.name,
-        "images": sha256(canonical_json(images)),
-        "build_args": sha256(canonical_json(dict(args))),
-        "build_values": sha256(canonical_json(dict(values))),
-    }
+def template_text(name: str) -> str:
+    """A template of ours."""
+    return template_path(name).read_text("utf-8")
 
 
-def werf_config(module: Module, *, args: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """werf.yaml: a document an image; equal inputs give equal bytes."""
+def render(name: str, **values: Any) -> str:
+    """A template of ours, filled in; a name that it uses and is not given is our bug."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -91,25 +78,25 @@ def werf_config(module: Module, *, args: Mapping[str, str], values: Mapping[str,
         autoescape=False,  # noqa: S701  the output is YAML, escaped by our own filters
     )
     environment.filters.update(scalar=scalar, go=go_string)
-    template = environment.from_string(template_path(WERF_TEMPLATE).read_text("utf-8"))
-    fragments = [image for image in module.images if image.kind is ImageKind.STAPEL]
-    merged = {**_FRAGMENT_VALUES, "ModuleName": module.name, **values}
-    return template.render(
-        project=module.name,
-        fragments=bool(fragments),
-        values=sorted(merged.items()),
-        args=sorted(args.items()),
-        images=[
-            {
-                "name": image.name,
-                "path": image.directory,
-                "fragment": f"{image.directory}/werf.inc.yaml"
-                if image.kind is ImageKind.STAPEL
-                else None,
-            }
-            for image in sorted(module.images, key=lambda image: image.directory)
-        ],
-    )
+    return environment.from_string(template_text(name)).render(**values)
+
+
+def blocks(text: str) -> dict[str, str]:
+    """The named templates that a Go template defines: name -> its text from `define` to `end`."""
+    found: dict[str, str] = {}
+    name, start, depth = "", 0, 0
+    for action in _ACTION.finditer(text):
+        word = action[1]
+        if depth == 0:
+            if word == "define" and (named := _NAMED.match(text, action.start())):
+                name, start, depth = named[1] or named[2], action.start(), 1
+        elif word in _OPENS:
+            depth += 1
+        elif word == "end":
+            depth -= 1
+            if depth == 0:
+                found[name] = text[start : action.end()]
+    return found
 
 
 def documents(config: str) -> list[str]:

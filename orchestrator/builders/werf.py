@@ -22,7 +22,6 @@ from orchestrator.events import Tell
 from orchestrator.process import Command, Runner
 from orchestrator.redact import redactor
 from orchestrator.registry.transport import is_loopback
-from orchestrator.templating import GITERMINISM, GITERMINISM_FILE
 
 REPORT: Final = "werf-report.json"
 GET_WERF: Final = (
@@ -166,18 +165,19 @@ class Werf:
 
 def check_giterminism(request: BuildRequest) -> None:
     """werf reads a generated config only where a committed file allows it (giterminism)."""
-    lacking = ConfigError(
-        f"{GITERMINISM_FILE} does not allow the generated config: werf would refuse it",
-        hint=f"commit {GITERMINISM_FILE} with:\n{GITERMINISM}",
+    wanted = request.giterminism or giterminism.needed(Usage())
+    there = giterminism.FILE in request.tree.paths()
+    lacking = giterminism.lacking(request.tree.read(giterminism.FILE), wanted) if there else None
+    if lacking == []:
+        return
+    what = "does not allow all that the build uses" if there else "is not committed"
+    findings = [Finding(giterminism.FILE, 0, f"lacks {each}") for each in lacking or ()]
+    raise ConfigError(
+        f"{giterminism.FILE} {what}: werf would refuse the config",
+        findings,
+        hint=f"write it with: orchestrator render --giterminism; then commit it. It is:\n"
+        f"{giterminism.text(wanted)}",
     )
-    if GITERMINISM_FILE not in request.tree.paths():
-        raise lacking
-    document = yamldoc.load(request.tree.read(GITERMINISM_FILE), GITERMINISM_FILE)
-    if document.findings:
-        raise ConfigError(f"{GITERMINISM_FILE} is not valid", document.findings)
-    config = document.value.get("config") if isinstance(document.value, dict) else None
-    if not isinstance(config, dict) or config.get("allowUncommitted") is not True:
-        raise lacking
 
 
 def _given(

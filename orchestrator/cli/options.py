@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.settings import OPTIONS, Kind, Option
+from orchestrator.option import Kind, Option
+from orchestrator.settings import OPTIONS
 
 if TYPE_CHECKING:
     from orchestrator.log import Reporter

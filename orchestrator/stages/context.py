@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.process import Runner
     from orchestrator.registry.client import Registry
     from orchestrator.settings import Settings
+    from orchestrator.shape import Shape
     from orchestrator.version import Chosen
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Context:
     tree: "Tree"
     module: "Module"
     chosen: "Chosen"
+    shape: "Shape"
     source: Repository
     local: bool
     forced: frozenset[str] = frozenset()
@@ -191,6 +193,7 @@ def _context(
     from orchestrator import git
     from orchestrator import module as module_
     from orchestrator import version as version_
+    from orchestrator.shape import Shape
 
     snapshot = git.snapshot(runner, directory, with_dirty=False)
     tag = settings.by_name["tag"]
@@ -207,9 +210,10 @@ def _context(
     tree = git.Tree(runner, directory, snapshot.tree)
     if chosen and chosen.version.release:
         gather(lambda: _refuse_dirty(snapshot, tree, chosen))
-    module = gather(lambda: module_.load(tree, name=settings["name"]))
+    shape = gather(lambda: Shape.of(settings))
+    module = gather(lambda: module_.load(tree, name=settings["name"], shape=shape or Shape()))
     gather.done()
-    assert chosen and module  # noqa: S101  done() has raised otherwise
+    assert chosen and module and shape  # noqa: S101  done() has raised otherwise
     source = source_of(settings, module.name)
     local = source is None
     if source is None:
@@ -223,6 +227,7 @@ def _context(
         tree=tree,
         module=module,
         chosen=chosen,
+        shape=shape,
         source=source,
         local=local,
         forced=request.forced,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator import templating
+from orchestrator import werf_config
 from orchestrator.engine.stage import Inputs, Result, Results, Stage
 from orchestrator.events import Tell
 from orchestrator.fsio import atomic_write, sha256
@@ -19,22 +19,24 @@ class Rendered(Result):
     sha256: str
 
 
-def text(ctx: Context) -> str:
-    """The werf config of the module."""
-    return templating.werf_config(
-        ctx.module, args=ctx.settings["build_args"], values=ctx.settings["build_values"]
+def sources(ctx: Context) -> werf_config.Sources:
+    """Everything that the config is made from."""
+    return werf_config.collect(
+        ctx.tree,
+        ctx.directory,
+        ctx.module,
+        ctx.shape,
+        args=ctx.settings["build_args"],
+        values=ctx.settings["build_values"],
     )
 
 
 def inputs(ctx: Context, _results: Results) -> Inputs:
-    values = templating.werf_inputs(
-        ctx.module, args=ctx.settings["build_args"], values=ctx.settings["build_values"]
-    )
-    return Inputs(values=values)
+    return Inputs(values=sources(ctx).hashes())
 
 
 def run(ctx: Context, _results: Results, tell: Tell) -> Rendered:
-    data = text(ctx).encode()
+    data = werf_config.make(sources(ctx)).text.encode()
     atomic_write(ctx.directory / CONFIG, data)
     tell("wrote", path=CONFIG)
     return Rendered(sha256=sha256(data))
@@ -46,7 +48,7 @@ def probe(_ctx: Context, _result: Rendered) -> str | None:
 
 STAGE: Final = Stage(
     name="render",
-    revision=1,
+    revision=2,
     needs=(),
     result=Rendered,
     inputs=inputs,

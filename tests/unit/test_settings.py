@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.errors import ConfigError
-from orchestrator.settings import OPTIONS, Kind, Option, Source, read, resolve
+from orchestrator.option import Kind, Option
+from orchestrator.settings import OPTIONS, Source, read, resolve
 
 FLAGGED = [option for option in OPTIONS if option.flag]
 
