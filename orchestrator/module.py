@@ -159,10 +159,13 @@ FIELDS: Final[Mapping[str, Schema]] = {
 }
 
 
-def load(tree: Tree, *, name: str | None = None) -> Module:
-    """The module of a tree; raises ConfigError with every finding in all of its files."""
+def load(tree: Tree, *, name: str | None = None, adopted: bool = False) -> Module:
+    """The module of a tree; raises ConfigError with every finding in all of its files.
+
+    Where its own werf config is adopted, that alone says which images there are and what they hold.
+    """
     paths = tree.paths()
-    findings = _bad_paths(tree, paths)
+    findings = [] if adopted else bad_paths(tree)
     if FILE not in paths:
         close = [path for path in ("modules.yaml", "module.yml") if path in paths]
         raise ConfigError(
@@ -174,9 +177,10 @@ def load(tree: Tree, *, name: str | None = None) -> Module:
     texts = tree.read_all([path for path in paths if _is_read(path) and not tree.is_symlink(path)])
     definition = _definition(texts.get(FILE, b""), findings)
     module_name = _name(definition, name, findings)
-    images = _images(paths, findings)
+    images = () if adopted else _images(paths, findings)
     _agree(texts, module_name, findings)
-    _templates(texts, images, paths, findings)
+    if not adopted:
+        _templates(texts, images, paths, findings)
     if findings:
         raise ConfigError("the module is not right", sorted(set(findings)))
     return Module(name=ModuleName(module_name), definition=definition, images=images)
@@ -188,10 +192,10 @@ def _is_read(path: str) -> bool:
     return path.startswith("openapi/") and path.count("/") == 1 and path.endswith(".yaml")
 
 
-def _bad_paths(tree: Tree, paths: Sequence[str]) -> list[Finding]:
+def bad_paths(tree: Tree) -> list[Finding]:
     """DKP refuses a module image for one such name, or drops the file without a word."""
     findings = []
-    for path in bundle_paths(paths):
+    for path in bundle_paths(tree.paths()):
         if ".." in path:
             findings.append(Finding(path, 0, "DKP refuses any name with .. in it: rename it"))
         elif has_control(path):

@@ -19,10 +19,16 @@ from orchestrator.cli import options
 )
 def command(directory: Path, check: bool, **flags: Any) -> int:
     """Write .orchestrator/werf.yaml from module.yaml and images/, and print its path."""
+    from orchestrator.errors import ConfigError
     from orchestrator.fsio import atomic_write
     from orchestrator.stages import render
 
     with options.opened(directory, flags) as ctx:
+        if ctx.own_config is not None:
+            raise ConfigError(
+                f"there is nothing to render: {ctx.own_config} is run as it is",
+                hint="--mode generate renders what would take its place",
+            )
         text = render.text(ctx)
         path = ctx.directory / render.CONFIG
         if check:

@@ -14,6 +14,7 @@ from orchestrator.model import Reference, Repository
 if TYPE_CHECKING:
     from orchestrator.builders import Builder
     from orchestrator.git import Snapshot, Tree
+    from orchestrator.model import Digest
     from orchestrator.module import Module
     from orchestrator.process import Runner
     from orchestrator.registry.client import Registry
@@ -28,7 +29,10 @@ LOCAL_SOURCE_PATH: Final = "modules"
 
 @dataclass(kw_only=True)
 class Context:
-    """One module, one version, one target. `source` is R, `repository` is R/M."""
+    """One module, one version, one target. `source` is R, `repository` is R/M.
+
+    `own_config` is the module's own werf config, None where one is rendered.
+    """
 
     directory: Path
     environ: Mapping[str, str]
@@ -40,15 +44,21 @@ class Context:
     chosen: "Chosen"
     source: Repository
     local: bool
+    own_config: str | None = None
     forced: frozenset[str] = frozenset()
     arguments: tuple[str, ...] = ()
     built: dict[str, tuple[bool, float]] = field(default_factory=dict)
     replaced: list[str] = field(default_factory=list)
     kept: str | None = None
+    unfinished: "Digest | None" = None
 
     @property
     def work(self) -> Path:
         return self.directory / WORK
+
+    @property
+    def mode(self) -> str:
+        return "generate" if self.own_config is None else "adopt"
 
     @property
     def version(self) -> str:
@@ -102,7 +112,11 @@ class Context:
     def builder(self) -> "Builder":
         wanted = self.settings["builder"]
         werf = self.settings["werf"]
-        if wanted == "werf" or (wanted == "auto" and self.runner.which(werf) is not None):
+        if (
+            wanted == "werf"
+            or self.own_config is not None
+            or (wanted == "auto" and self.runner.which(werf) is not None)
+        ):
             from orchestrator.builders.werf import Werf
 
             return Werf(self.runner, werf)
@@ -188,7 +202,7 @@ def _context(
     gather: "_Gather",
     stack: ExitStack,
 ) -> Context:
-    from orchestrator import git
+    from orchestrator import adoption, git
     from orchestrator import module as module_
     from orchestrator import version as version_
 
@@ -207,7 +221,10 @@ def _context(
     tree = git.Tree(runner, directory, snapshot.tree)
     if chosen and chosen.version.release:
         gather(lambda: _refuse_dirty(snapshot, tree, chosen))
-    module = gather(lambda: module_.load(tree, name=settings["name"]))
+    own_config = gather(lambda: adoption.own_config(settings, tree.paths()))
+    module = gather(
+        lambda: module_.load(tree, name=settings["name"], adopted=own_config is not None)
+    )
     gather.done()
     assert chosen and module  # noqa: S101  done() has raised otherwise
     source = _source(settings, module.name)
@@ -225,6 +242,7 @@ def _context(
         chosen=chosen,
         source=source,
         local=local,
+        own_config=own_config,
         forced=request.forced,
         arguments=request.arguments,
     )

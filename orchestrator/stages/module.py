@@ -50,6 +50,21 @@ def source(ctx: Context, results: Results) -> published.Origin:
 
 
 def run(ctx: Context, results: Results, tell: Tell) -> Published:
+    origin = source(ctx, results)
+    bundle = results[digests.STAGE].bundle
+    if bundle is not None:
+        image: published.Ready = published.Adopted.read(ctx, bundle)
+    else:
+        image = _assembled(ctx, results, origin)
+    release = results[digests.STAGE].release
+    pair = Digest.parse(release["digest"]) if release is not None else None
+    digest = published.settle_module(ctx, image, origin, tell, pair=pair)
+    if bundle is not None:
+        published.attest(ctx, digest, ctx.repository, tell)
+    return Published(tag=ctx.version, digest=digest, size=image.size)
+
+
+def _assembled(ctx: Context, results: Results, origin: published.Origin) -> image_.Image:
     contents = ctx.tree.read_all(paths(ctx))
     files = [
         image_.LayerFile(path=path, data=data, executable=ctx.tree.executable(path))
@@ -57,12 +72,9 @@ def run(ctx: Context, results: Results, tell: Tell) -> Published:
     ]
     collected = results[digests.STAGE].text.encode()
     files.append(image_.LayerFile(path="images_digests.json", data=collected, executable=False))
-    origin = source(ctx, results)
-    image = image_.assemble(
+    return image_.assemble(
         files, annotations=published.annotations(ctx, origin), created=ctx.created
     )
-    digest = published.settle_module(ctx, image, origin, tell)
-    return Published(tag=ctx.version, digest=digest, size=image.size)
 
 
 def probe(ctx: Context, result: Published) -> str | None:

@@ -7,7 +7,7 @@ from orchestrator.engine.stage import Inputs, Results, Stage
 from orchestrator.events import Tell
 from orchestrator.model import Digest
 from orchestrator.registry import image as image_
-from orchestrator.stages import module, published
+from orchestrator.stages import digests, module, published
 from orchestrator.stages.context import Context
 
 
@@ -24,6 +24,19 @@ def inputs(ctx: Context, _results: Results) -> Inputs:
 
 
 def run(ctx: Context, results: Results, tell: Tell) -> module.Published:
+    named = Digest.parse(results[module.STAGE].digest)
+    adopted = results[digests.STAGE].release
+    if adopted is not None:
+        image: published.Ready = published.Adopted.read(ctx, adopted)
+    else:
+        image = _assembled(ctx, named)
+    digest = published.settle_release(ctx, image, named, tell)
+    if adopted is not None:
+        published.attest(ctx, digest, ctx.releases, tell)
+    return module.Published(tag=ctx.version, digest=digest, size=image.size)
+
+
+def _assembled(ctx: Context, named: Digest) -> image_.Image:
     sources = _sources(ctx)
     contents = ctx.tree.read_all(sorted(set(sources.values())))
     files = [
@@ -32,14 +45,11 @@ def run(ctx: Context, results: Results, tell: Tell) -> module.Published:
     ]
     version = version_json(ctx.chosen.version)
     files.append(image_.LayerFile(path="version.json", data=version, executable=False))
-    named = Digest.parse(results[module.STAGE].digest)
-    image = image_.assemble(
+    return image_.assemble(
         files,
         annotations=published.release_annotations(ctx, named),
         created=ctx.created,
     )
-    digest = published.settle_release(ctx, image, named, tell)
-    return module.Published(tag=ctx.version, digest=digest, size=image.size)
 
 
 def probe(ctx: Context, result: module.Published) -> str | None:
@@ -49,7 +59,7 @@ def probe(ctx: Context, result: module.Published) -> str | None:
 STAGE: Final = Stage(
     name="release",
     revision=1,
-    needs=(module.STAGE,),
+    needs=(digests.STAGE, module.STAGE),
     result=module.Published,
     inputs=inputs,
     run=run,

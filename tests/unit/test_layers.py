@@ -13,6 +13,7 @@ LAYERS = (
     ("orchestrator", "errors", "events", "fsio", "model", "redact"),
     ("process", "registry"),
     (
+        "adoption",
         "artifacts",
         "builders",
         "ci",
