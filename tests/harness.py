@@ -240,3 +240,16 @@ def make_project(directory: Path, fixture: str = "echo", *, tag: str | None = "v
 
 def kill_group(child: "subprocess.Popen[str]", signum: int = signal.SIGKILL) -> None:
     os.killpg(child.pid, signum)
+
+
+def put_werf(project: Project, tools: Path) -> Path:
+    """The stand-in as `werf` on the project's PATH; returns the file that lists its calls."""
+    tools.mkdir(parents=True)
+    listing = tools / "calls"
+    listing.touch()
+    program = tools / "werf"
+    standin = ROOT / "tests" / "standins" / "werf.py"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {listing}\nexec {sys.executable} {standin} "$@"\n')
+    program.chmod(0o755)
+    project.env["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    return listing
