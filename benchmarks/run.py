@@ -85,11 +85,12 @@ def many_images(scratch: Path) -> None:
 
 
 def _many(directory: Path, count: int) -> float:
-    from orchestrator import git, module, templating
+    from orchestrator import git, module, werf_config
     from orchestrator.artifacts import images_digests
     from orchestrator.builders.dockerfile import unpinned
     from orchestrator.model import Digest
     from orchestrator.process import LocalRunner
+    from orchestrator.shape import Shape
 
     project = Project(directory)
     project.write("module.yaml", "name: many\n")
@@ -103,7 +104,8 @@ def _many(directory: Path, count: int) -> float:
         snapshot = git.snapshot(runner, directory, with_dirty=False)
         tree = git.Tree(runner, directory, snapshot.tree)
         made = module.load(tree)
-        config = templating.werf_config(made, args={}, values={})
+        sources = werf_config.collect(tree, directory, made, Shape(), args={}, values={})
+        config = werf_config.make(sources).text
         assert unpinned(config, tree) is None
         images_digests({i.name: Digest("sha256:" + "0" * 64) for i in made.images})
 

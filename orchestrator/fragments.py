@@ -15,6 +15,11 @@ _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|`([^`]*)`')
 _ENV: Final = re.compile(r'\benv\s+(?:"([^"]+)"|`([^`]+)`)')
 _INCLUDE: Final = re.compile(r'\b(?:include|template)\s+(?:"([^"]+)"|`([^`]+)`)')
 _DEFINE: Final = re.compile(r'\{\{-?\s*(?:define|block)\s+(?:"([^"]+)"|`([^`]+)`)')
+_OF_CONTEXT: Final = re.compile(r"\$\.([A-Za-z_]\w*)")
+_MAY_LACK: Final = re.compile(r"\b(?:if|with|hasKey|default|coalesce|empty|get|dig|set)\b")
+_SET: Final = re.compile(r'\bset\s+[$.]\s+"([^"]+)"')
+_BLOCK: Final = re.compile(r"\{\{-?\s*define\b.*?\{\{-?\s*end\s*-?\}\}", re.DOTALL)
+_BARE_DIRECTORY: Final = re.compile(r"\{\{-?\s*\$?\.ModuleDir\s*-?\}\}[ \t]*$", re.MULTILINE)
 _FIELD: Final = re.compile(r"\.([A-Za-z_]\w*)")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _NAMES_IMAGE: Final = re.compile(
@@ -36,12 +41,15 @@ class Place:
 class Usage:
     """`indexed` are keys that an expression takes from `.Images`; `named` are names of images in YAML.
 
-    `places` has the first place of each of them.
+    `needed` are fields of a fragment's context that it cannot do without; `places` has the first
+    place of each name in these three.
     """
 
     defines: set[str] = field(default_factory=set)
     includes: set[str] = field(default_factory=set)
     fields: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
+    bare_directory: bool = False
     env: set[str] = field(default_factory=set)
     indexed: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
@@ -69,15 +77,23 @@ def _read(path: str, text: str, found: Usage) -> None:
     found.defines |= _either(_DEFINE, text)
     found.includes |= _either(_INCLUDE, text)
     found.env |= _either(_ENV, text)
+    found.bare_directory |= bool(_BARE_DIRECTORY.search(text))
+    inside = [(block.start(), block.end()) for block in _BLOCK.finditer(text)]
+    own = set(_SET.findall(text))
     for action in _ACTION.finditer(text):
-        found.fields |= set(_FIELD.findall(_STRING.sub('""', action[0])))
+        bare = _STRING.sub('""', action[0])
+        found.fields |= set(_FIELD.findall(bare))
+        here = Place(path, text.count("\n", 0, action.start()) + 1)
+        # In a named template `$` is what that was given.
+        named = any(start <= action.start() < end for start, end in inside)
+        if not named and not _MAY_LACK.search(bare):
+            _note(found.needed, set(_OF_CONTEXT.findall(bare)) - own, here, found)
         if ".Images" in action[0]:
-            line = text.count("\n", 0, action.start()) + 1
             keys = _literals(action[0])
             if "printf" in action[0] or not keys:
                 found.computed_keys = True
             else:
-                _note(found.indexed, keys, Place(path, line), found)
+                _note(found.indexed, keys, here, found)
     for number, line_text in enumerate(text.splitlines(), start=1):
         if ".Images" not in line_text and (value := _NAMES_IMAGE.match(line_text)):
             _note(found.named, _names(value[1]), Place(path, number), found)

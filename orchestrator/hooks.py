@@ -4,7 +4,7 @@ Source: the shapes of public modules. Compiled hooks come out of an image of the
 (`go-hooks-artifact`), or, where there is none, out of one that is added here.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +13,12 @@ from orchestrator.shape import Import, Shape
 OWN_IMAGE: Final = "go-hooks-artifact"
 BATCH: Final = "batch-hooks"
 PYTHON: Final = "python-dependencies"
-# An image directory of one of these names builds the hooks; the path in the image is the same.
-_DIRECTORIES: Final = ("images/go-hooks/", "images/hooks/")
+# A fragment that may build the hooks, and the image name in it that says so.
+_FRAGMENTS: Final = (
+    ("images/go-hooks/werf.inc.yaml", OWN_IMAGE),
+    ("images/go-hooks/werf.inc.yaml", ".ImageName }}-artifact"),
+    ("images/hooks/werf.inc.yaml", OWN_IMAGE),
+)
 _BATCH_BASES: Final = ("builder/golang-alpine", "builder/golang", "GOLANG")
 _PYTHON_BASES: Final = ("base/python", "builder/python", "PYTHON")
 _REQUIREMENTS: Final = "lib/python/requirements.txt"
@@ -28,13 +32,13 @@ class Hooks:
     build: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-def detect(paths: Collection[str], shape: Shape) -> Hooks:
-    """What the tree and the settings say."""
+def detect(paths: Collection[str], shape: Shape, read: Callable[[str], str]) -> Hooks:
+    """What the tree and the settings say; `read` gives the text of a file."""
     if shape.imports is not None:
         return Hooks(imports=shape.imports)
     imports: list[Import] = []
     build: list[tuple[str, tuple[str, ...]]] = []
-    if _has(paths, _DIRECTORIES, "werf.inc.yaml"):
+    if any(name in read(path) for path, name in _FRAGMENTS if path in paths):
         imports.append(
             Import(image=OWN_IMAGE, path="go-hooks", target="hooks/go-hooks", into="hooks/go")
         )
@@ -48,7 +52,3 @@ def detect(paths: Collection[str], shape: Shape) -> Hooks:
         imports.append(Import(image=PYTHON, path=dist, target=dist, into=dist))
         build.append((PYTHON, _PYTHON_BASES))
     return Hooks(imports=tuple(imports), build=tuple(build))
-
-
-def _has(paths: Collection[str], directories: Iterable[str], name: str) -> bool:
-    return any(f"{directory}{name}" in paths for directory in directories)

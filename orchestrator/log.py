@@ -53,8 +53,8 @@ def describe(event: str, fields: Mapping[str, Any]) -> str | None:
             return f"{fields['reference']} is already released from this commit"
         case "verified":
             return f"{fields['reference']}: {fields['images']} images and {fields['blobs']} blobs are there"
-        case "wrote":
-            return f"wrote {fields['path']}"
+        case "wrote" | "adopted":
+            return f"{event} {fields['path']}"
         case "warning":
             return f"warning: {fields['text']}"
         case _:

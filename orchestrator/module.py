@@ -167,10 +167,15 @@ FIELDS: Final[Mapping[str, Schema]] = {
 }
 
 
-def load(tree: Tree, *, name: str | None = None, shape: Shape = _USUAL) -> Module:
-    """The module of a tree; raises ConfigError with every finding in all of its files."""
+def load(
+    tree: Tree, *, name: str | None = None, shape: Shape = _USUAL, adopted: bool = False
+) -> Module:
+    """The module of a tree; raises ConfigError with every finding in all of its files.
+
+    Where its own werf config is adopted, that alone says which images there are and what they hold.
+    """
     paths = tree.paths()
-    findings = _bad_paths(tree, paths)
+    findings = [] if adopted else bad_paths(tree)
     if FILE not in paths:
         close = [path for path in ("modules.yaml", "module.yml") if path in paths]
         raise ConfigError(
@@ -182,9 +187,10 @@ def load(tree: Tree, *, name: str | None = None, shape: Shape = _USUAL) -> Modul
     texts = tree.read_all([path for path in paths if _is_read(path) and not tree.is_symlink(path)])
     definition = _definition(texts.get(FILE, b""), findings)
     module_name = _name(definition, name, findings)
-    images = _images(paths, shape, findings)
+    images = () if adopted else _images(paths, shape, findings)
     _agree(texts, module_name, findings)
-    _templates(texts, images, paths, findings)
+    if not adopted:
+        _templates(texts, images, paths, findings)
     if findings:
         raise ConfigError("the module is not right", sorted(set(findings)))
     return Module(name=ModuleName(module_name), definition=definition, images=images)
@@ -196,10 +202,10 @@ def _is_read(path: str) -> bool:
     return path.startswith("openapi/") and path.count("/") == 1 and path.endswith(".yaml")
 
 
-def _bad_paths(tree: Tree, paths: Sequence[str]) -> list[Finding]:
+def bad_paths(tree: Tree) -> list[Finding]:
     """DKP refuses a module image for one such name, or drops the file without a word."""
     findings = []
-    for path in bundle_paths(paths):
+    for path in bundle_paths(tree.paths()):
         if ".." in path:
             findings.append(Finding(path, 0, "DKP refuses any name with .. in it: rename it"))
         elif has_control(path):
@@ -276,9 +282,9 @@ def _images(paths: Sequence[str], shape: Shape, findings: list[Finding]) -> tupl
     prefix = "images/" if shape.dockerfile_name == "images/dir" else ""
     images = []
     for name, there in sorted(kinds.items()):
-        if len(there) > 1 and shape.build_files != "both":
-            there = {ImageKind(_COUNTS[shape.build_files])}
-        for kind in sorted(there, key=lambda kind: kind.value):
+        one = len(there) > 1 and shape.build_files != "both"
+        counts = {ImageKind(_COUNTS[shape.build_files])} if one else there
+        for kind in sorted(counts, key=lambda kind: kind.value):
             fragment = kind is ImageKind.STAPEL
             images.append(
                 ImageSource(

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from orchestrator import base_images, giterminism, hooks, yamldoc
+from orchestrator import base_images, giterminism, yamldoc
 from orchestrator.errors import ConfigError, Finding
 from orchestrator.fragments import Place, Usage, usage
 from orchestrator.fsio import canonical_json, sha256
+from orchestrator.hooks import BATCH, PYTHON, Hooks, detect
 from orchestrator.module import ImageKind, Module
 from orchestrator.schema import suggestion
 from orchestrator.shape import Shape
@@ -22,6 +23,7 @@ from orchestrator.templating import blocks, go_string, render, template_text
 CONFIG_TEMPLATE: Final = "werf.yaml.j2"
 DEFINES: Final = "defines.tmpl"
 COMPONENTS: Final = "build/components/versions.yml"
+OSS: Final = "oss.yaml"
 
 _BASE_NAME: Final = re.compile(r"(builder|tools|libs|base)/[A-Za-z0-9._-]+")
 _VEX: Final = "vex mitigation"
@@ -38,10 +40,13 @@ _FROM_ENV: Final[Mapping[str, tuple[str, str]]] = {
     "SVACE_ENABLED": ("SVACE_ENABLED", "false"),
 }
 _CONSTANT: Final[Mapping[str, str]] = {
-    "ModuleDir": "/",
     "ModuleNamePrefix": "",
-    "SVACE_IMAGE_SUFFIX": "",
+    "OssYamlPath": "/oss.yaml",
 }
+# What every fragment has, whatever it uses.
+_ALWAYS: Final = frozenset(
+    {"Commit", "Env", "Files", "ImageName", "ImagePath", "Images", "ProjectName", "Root"}
+)
 _EDITION: Final = "ee"
 
 
@@ -64,9 +69,10 @@ class Sources:
     templates: Mapping[str, str] = field(default_factory=dict)
     dockerfiles: Mapping[str, str] = field(default_factory=dict)
     components: tuple[str, ...] = ()
+    oss: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     base: Mapping[str, str] | None = None
     base_from: str = ""
-    hooks: hooks.Hooks = field(default_factory=hooks.Hooks)
+    hooks: Hooks = field(default_factory=Hooks)
 
     def hashes(self) -> dict[str, str]:
         """Name -> hash of each kind of source, to say what changed."""
@@ -82,6 +88,7 @@ class Sources:
             "fragments": {**self.fragments, **self.templates, **self.dockerfiles},
             "base_images": dict(self.base or {}),
             "components": list(self.components),
+            "oss": self.oss,
             "templates": template_text(CONFIG_TEMPLATE) + template_text(DEFINES),
         }
         return {
@@ -112,8 +119,8 @@ def collect(
     fragments = [i.file for i in module.images if i.kind is ImageKind.STAPEL]
     dockerfiles = [i.file for i in module.images if i.kind is ImageKind.DOCKERFILE]
     templates = [p for p in paths if p.startswith(".werf/") and p.endswith(".tmpl")]
-    components = [COMPONENTS] if COMPONENTS in paths else []
-    data = tree.read_all([*fragments, *templates, *dockerfiles, *components])
+    versions = [path for path in (COMPONENTS, OSS) if path in paths]
+    data = tree.read_all([*fragments, *templates, *dockerfiles, *versions])
     texts = {path: raw.decode("utf-8", errors="replace") for path, raw in data.items()}
     base, base_from = _base_images(tree, paths, directory, shape)
     return Sources(
@@ -125,9 +132,10 @@ def collect(
         templates={path: texts[path] for path in templates},
         dockerfiles={path: texts[path] for path in dockerfiles},
         components=_components(data.get(COMPONENTS)),
+        oss=_oss(data.get(OSS)),
         base=base,
         base_from=base_from,
-        hooks=hooks.detect(set(paths), shape),
+        hooks=detect(set(paths), shape, texts.__getitem__),
     )
 
 
@@ -164,6 +172,21 @@ def _components(data: bytes | None) -> tuple[str, ...]:
     return tuple(sorted(key for key in keys if re.fullmatch(r"[A-Za-z]\w*", key)))
 
 
+def _oss(data: bytes | None) -> dict[str, dict[str, dict[str, str]]]:
+    """Condition (`k8s`, `ceph`) -> id -> value of the condition -> version, from oss.yaml."""
+    value = yamldoc.load(data, OSS, ambiguous=False).value if data else None
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for component in value if isinstance(value, list) else ():
+        versions = component.get("versions") if isinstance(component, dict) else None
+        for each in versions if isinstance(versions, list) else ():
+            conditions = each.get("condition") if isinstance(each, dict) else None
+            for key, values in conditions.items() if isinstance(conditions, dict) else ():
+                listed = values if isinstance(values, list) else [values]
+                by_id = found.setdefault(str(key), {}).setdefault(str(component.get("id")), {})
+                by_id |= {str(one): str(each.get("version")) for one in listed}
+    return found
+
+
 def make(sources: Sources) -> WerfConfig:
     """Equal sources give equal bytes; raises ConfigError with everything that is lacking."""
     findings: list[Finding] = []
@@ -173,13 +196,18 @@ def make(sources: Sources) -> WerfConfig:
     indexed = base if used.computed_keys else {k: base[k] for k in used.indexed if k in base}
     _lacking_base(sources, used, findings)
     bases = _hook_bases(sources, findings)
+    values, env = _values(sources, used)
+    known = _ALWAYS | {name for name, _ in values}
+    for name in sorted(used.needed - known):
+        place = used.places[name]
+        why = f"$.{name} is not known{suggestion(name, known)}; give it in build_values"
+        findings.append(Finding(place.path, place.line, f"{why} of orchestrator.yaml"))
     if findings:
         raise ConfigError(
             "the werf config cannot be made",
             sorted(set(findings)),
             hint="mend the files, or see docs/module.md for the options that say how a module is laid out",
         )
-    values, env = _values(sources, used)
     text = render(
         CONFIG_TEMPLATE,
         project=sources.shape.project or sources.module.name,
@@ -201,8 +229,8 @@ def make(sources: Sources) -> WerfConfig:
         ],
         args=sorted(sources.args.items()),
         staged=sources.shape.staged,
-        batch=bases.get(hooks.BATCH),
-        python=bases.get(hooks.PYTHON),
+        batch=bases.get(BATCH),
+        python=bases.get(PYTHON),
     )
     used.env |= env
     allowed = giterminism.needed(used, extra_env=sources.shape.giterminism_env)
@@ -234,7 +262,8 @@ def _reach(sources: Sources, findings: list[Finding]) -> tuple[Usage, list[str]]
             added[name] = block
         else:
             known = suggestion(name, [*own, *ours])
-            findings.append(_asked(sources.fragments, name, f"no template is named so{known}"))
+            why = f"no template is named so{known}; define it in a file .werf/*.tmpl"
+            findings.append(_asked(sources.fragments, name, why))
             continue
         texts[f"{path}#{name}"] = block
         waiting += sorted(usage({path: block}).includes)
@@ -300,6 +329,8 @@ def _values(sources: Sources, used: Usage) -> tuple[list[tuple[str, str]], set[s
     name = go_string(sources.module.name)
     values = {key: go_string(value) for key, value in _CONSTANT.items() if key in asked}
     values |= {key: name for key in ("ModuleName", "MODULES_MODULE_NAME") if key in asked}
+    if "ModuleDir" in asked:
+        values["ModuleDir"] = go_string("/" if used.bare_directory else "")
     env: set[str] = set()
     for key, (variable, default) in _FROM_ENV.items():
         if key in asked and key not in sources.values:
@@ -312,10 +343,14 @@ def _values(sources: Sources, used: Usage) -> tuple[list[tuple[str, str]], set[s
         )
     if "MODULE_EDITION" in asked:
         values["MODULE_EDITION"] = go_string(sources.shape.edition or _EDITION)
-    pairs = " ".join(
-        f"{go_string(k)} {go_string(v)}" for k, v in sorted(sources.shape.versions.items())
-    )
-    values |= {key: f"(dict {pairs})" for key in ("Versions", "VERSIONS") if key in asked}
+    versions = sources.shape.versions
+    if versions:
+        values |= {key: _go(versions) for key in ("Versions", "VERSIONS") if key in asked}
+    values |= {
+        f"{key}Versions": _go(by_id)
+        for key, by_id in sources.oss.items()
+        if f"{key}Versions" in asked
+    }
     for key in sources.components:
         field_name = key[0].upper() + key[1:]
         if field_name in asked:
@@ -324,3 +359,10 @@ def _values(sources: Sources, used: Usage) -> tuple[list[tuple[str, str]], set[s
             )
     values |= {key: go_string(value) for key, value in sources.values.items()}
     return sorted(values.items()), env
+
+
+def _go(value: Any) -> str:
+    """A map of maps of texts as a Go expression."""
+    if not isinstance(value, Mapping):
+        return go_string(str(value))
+    return f"(dict {' '.join(f'{go_string(k)} {_go(v)}' for k, v in sorted(value.items()))})"

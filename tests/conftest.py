@@ -1,7 +1,10 @@
 """Guards of all tests: the environment stays as it was; hypothesis runs short, or long on request."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,3 +23,14 @@ def _environment_is_left_alone() -> Iterator[None]:
     after = {name: text for name, text in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     before.pop("PYTEST_CURRENT_TEST", None)
     assert after == before
+
+
+@pytest.fixture(scope="session")
+def gorender(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Renders a werf config as werf does, with the template libraries that werf has."""
+    if shutil.which("go") is None:
+        pytest.skip("Go is needed to build the renderer of templates")
+    program = tmp_path_factory.mktemp("gorender") / "gorender"
+    source = Path(__file__).parent / "standins" / "gorender"
+    subprocess.run(["go", "build", "-o", str(program), "."], cwd=source, check=True)
+    return program

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -240,3 +240,36 @@ def make_project(directory: Path, fixture: str = "echo", *, tag: str | None = "v
 
 def kill_group(child: "subprocess.Popen[str]", signum: int = signal.SIGKILL) -> None:
     os.killpg(child.pid, signum)
+
+
+def put_werf(project: Project, tools: Path) -> Path:
+    """The stand-in as `werf` on the project's PATH; returns the file that lists its calls."""
+    tools.mkdir(parents=True)
+    listing = tools / "calls"
+    listing.touch()
+    program = tools / "werf"
+    standin = ROOT / "tests" / "standins" / "werf.py"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {listing}\nexec {sys.executable} {standin} "$@"\n')
+    program.chmod(0o755)
+    project.env["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    return listing
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A plain directory as module.Tree."""
+
+    root: Path
+
+    def paths(self) -> list[str]:
+        return sorted(
+            path.relative_to(self.root).as_posix()
+            for path in self.root.rglob("*")
+            if path.is_file() and ".orchestrator" not in path.parts
+        )
+
+    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        return {path: (self.root / path).read_bytes() for path in paths}
+
+    def is_symlink(self, path: str) -> bool:
+        return (self.root / path).is_symlink()

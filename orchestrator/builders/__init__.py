@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.events import Tell
 from orchestrator.git import Tree
@@ -36,7 +36,11 @@ class BuildReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """What to build from, where to, and how; `config` lies in the work tree."""
+    """What to build from, where to, and how; `config` lies in the work tree.
+
+    `own` says that it is the module's own, which the builder may read as any committed file.
+    `variables` are for its templates; `giterminism` is what a generated one needs to be allowed.
+    """
 
     root: Path
     config: Path
@@ -44,6 +48,9 @@ class BuildRequest:
     work: Path
     log: Path
     tree: Tree
+    own: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+    giterminism: Mapping[str, Any] | None = None
     secondary: tuple[str, ...] = ()
     dev: bool = False
     insecure: bool = False
@@ -62,6 +69,10 @@ class Builder(Protocol):
 
     def check(self, request: BuildRequest) -> None:
         """What can be known without building or asking anybody; raises what build() would."""
+        ...
+
+    def images(self, request: BuildRequest) -> tuple[str, ...]:
+        """The names of the images that build() would build, sorted; raises what it would."""
         ...
 
     def build(self, request: BuildRequest, tell: Tell) -> BuildReport:

@@ -92,6 +92,9 @@ class Buildah:
             )
         read_sources(request)
 
+    def images(self, request: BuildRequest) -> tuple[str, ...]:
+        return tuple(sorted(source.name for source in read_sources(request)))
+
     def build(self, request: BuildRequest, tell: Tell) -> BuildReport:
         """Raises one BuildFailed that names all images that failed; the others stay built."""
         sources = read_sources(request)

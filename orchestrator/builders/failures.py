@@ -234,13 +234,14 @@ _ROWS: Final = (
         ),
         kind=ConfigError,
         cause="werf does not accept the config",
-        fix="see .orchestrator/werf.yaml, and images/*/werf.inc.yaml from which it includes",
+        fix="see the module's own werf.yaml, or where there is none .orchestrator/werf.yaml, and the "
+        "files that it includes",
     ),
 )
 
 
 def classify(
-    stderr: str, log: Sequence[str], *, log_path: Path, exit_code: int
+    stderr: str, log: Sequence[str], *, log_path: Path | None, exit_code: int
 ) -> OrchestratorError:
     """The error to raise for a werf that ended with `exit_code`; `log` are its last lines."""
     error = _last_error(stderr) or _last_error("\n".join(log)) or stderr.strip()[-2000:]
@@ -253,7 +254,9 @@ def classify(
     at = f" at stage {stage[1]}" if stage else ""
     cause = row.cause if row else f"werf ended with exit code {exit_code}"
     message = f"{named}{at}: {cause}"
-    hint = f"{row.fix if row else 'read what werf said'}; the whole log is {log_path}"
+    hint = row.fix if row else "read what werf said"
+    if log_path is not None:
+        hint += f"; the whole log is {log_path}"
     details = _details(error, images, log)
     kind = row.kind if row else BuildFailed
     if issubclass(kind, ConfigError):

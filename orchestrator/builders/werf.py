@@ -7,18 +7,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from orchestrator import yamldoc
+from orchestrator import giterminism
+from orchestrator.adoption import OWN_CONFIGS
 from orchestrator.builders import BuildReport, BuildRequest
 from orchestrator.builders.failures import classify
 from orchestrator.builders.report import parse_report
 from orchestrator.errors import (
     BuildFailed,
     ConfigError,
+    Finding,
     OrchestratorError,
     ToolMissing,
     UsageError,
 )
 from orchestrator.events import Tell
+from orchestrator.fragments import Usage
 from orchestrator.process import Command, Runner
 from orchestrator.redact import redactor
 from orchestrator.registry.transport import is_loopback
@@ -44,6 +47,18 @@ _OURS: Final = (
     "--git-work-tree",
     "--repo",
     "--save-build-report",
+)
+# What the user may pass on that decides how a config is rendered, and whether a value follows.
+_RENDERING: Final[Mapping[str, bool]] = {
+    "--allow-includes-update": False,
+    "--config-templates-dir": True,
+    "--env": True,
+    "--giterminism-config": True,
+    "--loose-giterminism": False,
+}
+# Only names may stand on stdout, however much the user wants werf to tell.
+_QUIET: Final = dict.fromkeys(
+    ("WERF_DEBUG", "WERF_LOG_DEBUG", "WERF_LOG_VERBOSE", "WERF_VERBOSE"), "0"
 )
 
 
@@ -77,7 +92,41 @@ class Werf:
         """The version, the arguments, and that werf may read the generated config."""
         self.version()
         self.command(request, request.work / REPORT)
-        check_giterminism(request)
+        if not request.own:
+            check_giterminism(request)
+
+    def images(self, request: BuildRequest) -> tuple[str, ...]:
+        """As `werf config list` says it; raises what build() would for a config that is not right."""
+        only = "--final-images-only"
+        final = _given(request.arguments, request.environ, "WERF_FINAL_IMAGES_ONLY", only)
+        outcome = self._runner.run(
+            Command(
+                argv=(
+                    *(self._executable, "config", "list", "--log-quiet"),
+                    *((only,) if final else ()),
+                    *self._config(request),
+                    *(("--dev",) if request.dev else ()),
+                    *_rendering(request.arguments),
+                ),
+                cwd=request.root,
+                env={**request.variables, **_QUIET},
+            )
+        )
+        if outcome.exit_code != 0:
+            redact = redactor(request.environ)
+            raise classify(
+                redact(outcome.stderr.decode(errors="replace")),
+                [redact(line) for line in outcome.text.splitlines()],
+                log_path=None,
+                exit_code=outcome.exit_code,
+            )
+        names = {line.strip() for line in outcome.text.splitlines() if line.strip()}
+        return tuple(sorted("" if name == "~" else name for name in names))
+
+    def _config(self, request: BuildRequest) -> tuple[str, ...]:
+        """werf finds werf.yaml and werf.yml by itself."""
+        path = str(request.config.relative_to(request.root))
+        return () if request.own and path in OWN_CONFIGS else ("--config", path)
 
     def build(self, request: BuildRequest, tell: Tell) -> BuildReport:
         report = request.work / REPORT
@@ -98,7 +147,7 @@ class Werf:
                 Command(
                     argv=self.command(request, report),
                     cwd=request.root,
-                    env={"DOCKER_CONFIG": str(given)} if given else {},
+                    env={**request.variables, **({"DOCKER_CONFIG": str(given)} if given else {})},
                 ),
                 on_line=on_line,
             )
@@ -128,8 +177,7 @@ class Werf:
                 )
         environ = request.environ
         flags = [
-            "--config",
-            str(request.config.relative_to(request.root)),
+            *self._config(request),
             "--repo",
             str(request.repository),
             "--save-build-report",
@@ -185,6 +233,19 @@ def _given(
 ) -> bool:
     named = {argument.partition("=")[0] for argument in arguments}
     return bool(environ.get(variable)) or not named.isdisjoint(flags)
+
+
+def _rendering(arguments: tuple[str, ...]) -> list[str]:
+    """Those of the user's arguments that change what a config renders to."""
+    chosen: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, _ = argument.partition("=")
+        if name in _RENDERING:
+            chosen.append(argument)
+            if _RENDERING[name] and not equals:
+                chosen += [value for value in (next(rest, None),) if value is not None]
+    return chosen
 
 
 def _remove_stale(report: Path) -> None:

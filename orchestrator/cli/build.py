@@ -52,7 +52,8 @@ def command(
         pipeline.locked(ctx),
     ):
         tell("target", module=ctx.module.name, version=ctx.version, reference=ctx.module_reference)
-        for warning in filter(None, (ctx.chosen.warning, unused_config(ctx.tree.paths()))):
+        unused = None if ctx.own_config else unused_config(ctx.tree.paths())
+        for warning in filter(None, (ctx.chosen.warning, unused)):
             tell("warning", text=warning)
         selection = Selection(first=first, last=last, forced=chosen)
         outcome = pipeline.execute(ctx, selection, tell)

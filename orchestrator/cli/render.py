@@ -1,11 +1,17 @@
 """`orchestrator render`: the werf config, written or checked."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from orchestrator.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WORK: Final = ".orchestrator"
+_WRITE: Final = "run: orchestrator render --giterminism, and commit the file"
 
 
 @click.command(
@@ -15,6 +21,7 @@ from orchestrator.cli import options
 \b
   orchestrator render
   orchestrator render --check
+  orchestrator render --giterminism
 """,
 )
 @options.settings_options
@@ -22,43 +29,85 @@ from orchestrator.cli import options
     "--check",
     envvar="ORCHESTRATOR_CHECK",
     is_flag=True,
-    help="Write nothing; fail with the difference where the file is stale.  "
+    help="Write nothing; fail with the difference where a file is stale.  "
     "[env: ORCHESTRATOR_CHECK]",
 )
-def command(directory: Path, check: bool, **flags: Any) -> int:
-    """Write .orchestrator/werf.yaml from module.yaml and images/, and print its path."""
+@click.option(
+    "--giterminism",
+    "write_giterminism",
+    is_flag=True,
+    help="Write werf-giterminism.yaml too, with all that the build uses; commit it then.",
+)
+def command(directory: Path, check: bool, write_giterminism: bool, **flags: Any) -> int:
+    """Write .orchestrator/werf.yaml from module.yaml and images/, and print its path.
+
+    --check also compares werf-giterminism.yaml with what the image fragments use: a file written
+    here must be the same, one written by hand must allow as much.
+    """
+    from orchestrator import giterminism
+    from orchestrator.errors import ConfigError
     from orchestrator.fsio import atomic_write
     from orchestrator.stages import render
 
     with options.opened(directory, flags) as ctx:
-        text = render.text(ctx)
+        if ctx.own_config is not None:
+            raise ConfigError(
+                f"there is nothing to render: {ctx.own_config} is run as it is",
+                hint="--mode generate renders what would take its place",
+            )
+        config = render.config(ctx)
         path = ctx.directory / render.CONFIG
+        committed = ctx.directory / giterminism.FILE
         if check:
-            return _check(path, text)
-        atomic_write(path, text.encode())
+            stale = _stale(path, config.text, "run: orchestrator render")
+            wanted = _wanted(committed, config.giterminism)
+            return _report([*stale, *_stale(committed, wanted, _WRITE)])
+        atomic_write(path, config.text.encode())
+        if write_giterminism:
+            atomic_write(committed, giterminism.text(config.giterminism).encode())
     click.echo(str(path))
+    if write_giterminism:
+        click.echo(str(committed))
     return 0
 
 
-def _check(path: Path, text: str) -> int:
-    import difflib
+def _wanted(committed: Path, config: "Mapping[str, Any]") -> str:
+    """What the file should hold: a file of the user's that allows enough is as it should be."""
+    from orchestrator import giterminism
 
-    from orchestrator.errors import OrchestratorError
+    there = committed.read_bytes() if committed.is_file() else b""
+    own = there and not there.startswith(giterminism.HEADER.encode())
+    if own and not giterminism.lacking(there, config):
+        return there.decode("utf-8", errors="replace")
+    return giterminism.text(config)
+
+
+def _stale(path: Path, text: str, fix: str) -> "list[tuple[str, str, str]]":
+    """(what is wrong, the difference, what to do) where a file does not hold the text."""
+    import difflib
 
     there = path.read_text("utf-8", errors="replace") if path.exists() else ""
     if there == text:
-        click.echo("up to date", err=True)
-        return 0
+        return []
+    name = f"{path.parent.name}/{path.name}" if path.parent.name == WORK else path.name
     difference = difflib.unified_diff(
         there.splitlines(keepends=True),
         text.splitlines(keepends=True),
-        fromfile=render_name(path),
+        fromfile=name,
         tofile="rendered now",
     )
-    click.echo("".join(difference), nl=False)
     what = "is stale" if path.exists() else "is not there"
-    raise OrchestratorError(f"{render_name(path)} {what}", hint="run: orchestrator render")
+    return [(f"{name} {what}", "".join(difference), fix)]
 
 
-def render_name(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
+def _report(stale: "list[tuple[str, str, str]]") -> int:
+    from orchestrator.errors import OrchestratorError
+
+    if not stale:
+        click.echo("up to date", err=True)
+        return 0
+    click.echo("".join(difference for _, difference, _ in stale), nl=False)
+    raise OrchestratorError(
+        " and ".join(what for what, _, _ in stale),
+        hint="; ".join(dict.fromkeys(fix for _, _, fix in stale)),
+    )

@@ -51,6 +51,8 @@ def _value(ctx: "Context") -> dict[str, Any]:
             "origin": ctx.chosen.origin,
             "release": ctx.release,
         },
+        "mode": ctx.mode,
+        "config": ctx.own_config,
         "commit": ctx.snapshot.commit,
         "dirty": list(ctx.snapshot.dirty),
         "builder": f"{ctx.builder.name} {ctx.builder.version()}",
@@ -73,9 +75,11 @@ def _text(value: dict[str, Any]) -> str:
     version = value["version"]
     kind = "release" if version["release"] else "development"
     dirty = f", {len(value['dirty'])} files not committed" if value["dirty"] else ""
+    own = f" of {value['config']}" if value["config"] else ""
     lines = [
         f"module    {value['module']} {version['value']} ({kind}, from {version['origin']})",
         f"commit    {value['commit']}{dirty}",
+        f"mode      {value['mode']}{own}",
         f"builder   {value['builder']}",
         "",
         "settings",

@@ -26,6 +26,22 @@ def copy(registry: Registry, source: Reference, target: Reference) -> Digest:
     return registry.put_manifest(target, manifest.data, manifest.media_type)
 
 
+def copy_attestation(
+    registry: Registry, digest: Digest, source: Repository, target: Repository, *names: str
+) -> bool:
+    """What attests an image (cosign: the tag `sha256-<hex>.att` beside it), under further names too;
+
+    False where there is none.
+    """
+    own = f"sha256-{digest.hex}.att"
+    there = source.tagged(own)
+    if registry.head(there) is None:
+        return False
+    for name in (own, *names):
+        copy(registry, there, target.tagged(name))
+    return True
+
+
 def _copy_blob(
     registry: Registry, blob: Descriptor, source: Repository, target: Repository
 ) -> None:

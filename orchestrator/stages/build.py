@@ -1,8 +1,8 @@
 """build: werf config -> application images in R/M under their content-based tags."""
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +13,8 @@ from orchestrator.events import Tell
 from orchestrator.fsio import canonical_json, sha256
 from orchestrator.model import Digest
 from orchestrator.module import ImageKind
-from orchestrator.registry.copy import copy
-from orchestrator.stages import preflight, published, render
+from orchestrator.registry.copy import copy, copy_attestation
+from orchestrator.stages import adopted, preflight, published, render
 from orchestrator.stages.context import Context
 
 LOG: Final = "build.log"
@@ -22,26 +22,44 @@ LOG: Final = "build.log"
 
 @dataclass(frozen=True)
 class Built(Result):
-    """Final image name -> its digest, its tag in R/M, its size in bytes as the registry holds it."""
+    """Final image name -> its digest, its tag in R/M, its size in bytes as the registry holds it.
+
+    `bundle` and `release` name those that become the module image and the release image, where the
+    module's own config builds them. `imports` has the digests of images that files are taken from.
+    """
 
     images: Mapping[str, Mapping[str, Any]]
+    bundle: str | None = None
+    release: str | None = None
+    imports: Mapping[str, str] = field(default_factory=dict)
+
+    def applications(self) -> dict[str, Mapping[str, Any]]:
+        """The images that containers run."""
+        adopted = {self.bundle, self.release}
+        return {name: image for name, image in self.images.items() if name not in adopted}
 
     def digests(self) -> dict[str, Digest]:
-        return {name: Digest.parse(image["digest"]) for name, image in self.images.items()}
+        return {name: Digest.parse(image["digest"]) for name, image in self.applications().items()}
 
 
 def inputs(ctx: Context, _results: Results) -> Inputs:
-    config = (ctx.directory / render.CONFIG).read_text("utf-8")
+    if ctx.own_config is not None:
+        sources = {"tree": ctx.snapshot.tree, "version": ctx.version}
+        unpinned: str | None = f"{ctx.own_config} may read anything, so werf has to look"
+    else:
+        sources = _sources(ctx)
+        config = (ctx.directory / render.CONFIG).read_text("utf-8")
+        unpinned = dockerfile.unpinned(config, ctx.tree)
     return Inputs(
         values={
-            **_sources(ctx),
+            **sources,
             "builder": f"{ctx.builder.name} {ctx.builder.version()}",
             "repository": ctx.target,
             "repo": ctx.stable(ctx.stages_repository),
             "arguments": sha256(canonical_json(list(ctx.arguments))),
             **_environment(ctx.environ),
         },
-        unpinned=dockerfile.unpinned(config, ctx.tree),
+        unpinned=unpinned,
     )
 
 
@@ -67,22 +85,33 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def run(ctx: Context, _results: Results, tell: Tell) -> Built:
     request = _request(ctx)
-    if ctx.module.images:
+    adopts = ctx.own_config is not None
+    expected = {i.name for i in ctx.module.images if i.kind is ImageKind.DOCKERFILE}
+    imported = {each.image for each in ctx.imports}
+    roles = adopted.Roles()
+    if ctx.module.images or adopts or imported:
         ctx.builder.check(request)
+    if adopts:
+        declared = ctx.builder.images(request)
+        roles = adopted.roles(ctx, declared)
+        # Only what the user adds to the command line can narrow the build.
+        expected = set(declared) if ctx.arguments else set(roles.names)
+    expected |= imported
     if not published.released(ctx, tell):
         preflight.check(ctx)
-    if not ctx.module.images:
+    if not ctx.module.images and not adopts and not imported:
         return Built(images={})
     # A killed build leaves its contexts behind; the lock says that nobody uses them.
     shutil.rmtree(ctx.work / "tmp", ignore_errors=True)
     report = ctx.builder.build(request, tell)
     # CI tokens may have expired during a long build, and a helper may have new ones.
     ctx.registry.forget_tokens()
-    _complete(ctx, report)
+    _complete(report, expected)
+    images = [image for image in report.images if image.final or image.name in roles.names]
     if ctx.stages_repository != ctx.repository:
-        ctx.registry.map(lambda image: _copy(ctx, image, tell), report.final)
-    sizes = ctx.registry.map(lambda image: _size(ctx, image), report.final)
-    for image in report.final:
+        ctx.registry.map(lambda image: _copy(ctx, image, tell), images)
+    sizes = ctx.registry.map(lambda image: _size(ctx, image), images)
+    for image in images:
         ctx.built[image.name] = (image.rebuilt, image.seconds)
     return Built(
         images={
@@ -91,16 +120,27 @@ def run(ctx: Context, _results: Results, tell: Tell) -> Built:
                 "tag": image.reference.tag,
                 "size": size,
             }
-            for image, size in zip(report.final, sizes, strict=True)
-        }
+            for image, size in zip(images, sizes, strict=True)
+        },
+        bundle=roles.module,
+        release=roles.release,
+        imports={
+            image.name: str(image.reference.digest)
+            for image in report.images
+            if image.name in imported
+        },
     )
 
 
 def _request(ctx: Context) -> BuildRequest:
     given = ctx.settings["docker_config"]
+    own = ctx.own_config
     return BuildRequest(
         root=ctx.directory,
-        config=ctx.directory / render.CONFIG,
+        config=ctx.directory / (own or render.CONFIG),
+        own=own is not None,
+        variables=_variables(ctx) if own is not None else {},
+        giterminism=render.config(ctx).giterminism if own is None else None,
         repository=ctx.stages_repository,
         work=ctx.work,
         log=ctx.work / LOG,
@@ -115,13 +155,17 @@ def _request(ctx: Context) -> BuildRequest:
     )
 
 
-def _complete(ctx: Context, report: BuildReport) -> None:
-    named = {image.name for image in report.final}
-    lost = sorted(
-        image.name
-        for image in ctx.module.images
-        if image.kind is ImageKind.DOCKERFILE and image.name not in named
-    )
+def _variables(ctx: Context) -> dict[str, str]:
+    """What the configs of public modules ask `env` for, wherever it was set."""
+    return {
+        "MODULES_MODULE_NAME": ctx.module.name,
+        "MODULES_MODULE_SOURCE": str(ctx.source),
+        "MODULES_MODULE_TAG": ctx.version,
+    }
+
+
+def _complete(report: BuildReport, expected: Collection[str]) -> None:
+    lost = sorted(set(expected) - {image.name for image in report.images})
     if lost:
         raise BuildFailed(
             f"{report.builder} ended well, but its report lacks {', '.join(lost)}",
@@ -132,7 +176,8 @@ def _complete(ctx: Context, report: BuildReport) -> None:
 
 def _copy(ctx: Context, image: BuiltImage, tell: Tell) -> None:
     target = ctx.repository.tagged(image.reference.tag or "")
-    copy(ctx.registry, image.reference, target)
+    digest = copy(ctx.registry, image.reference, target)
+    copy_attestation(ctx.registry, digest, image.reference.repository, ctx.repository)
     tell("copied", image=image.name, reference=str(target))
 
 
@@ -167,7 +212,7 @@ def probe(ctx: Context, result: Built) -> str | None:
 
 STAGE: Final = Stage(
     name="build",
-    revision=1,
+    revision=3,
     needs=(render.STAGE,),
     result=Built,
     inputs=inputs,

@@ -14,11 +14,12 @@ from orchestrator.model import Reference, Repository
 if TYPE_CHECKING:
     from orchestrator.builders import Builder
     from orchestrator.git import Snapshot, Tree
+    from orchestrator.model import Digest
     from orchestrator.module import Module
     from orchestrator.process import Runner
     from orchestrator.registry.client import Registry
     from orchestrator.settings import Settings
-    from orchestrator.shape import Shape
+    from orchestrator.shape import Import, Shape
     from orchestrator.version import Chosen
 
 T = TypeVar("T")
@@ -29,7 +30,10 @@ LOCAL_SOURCE_PATH: Final = "modules"
 
 @dataclass(kw_only=True)
 class Context:
-    """One module, one version, one target. `source` is R, `repository` is R/M."""
+    """One module, one version, one target. `source` is R, `repository` is R/M.
+
+    `own_config` is the module's own werf config, None where one is rendered.
+    """
 
     directory: Path
     environ: Mapping[str, str]
@@ -42,15 +46,21 @@ class Context:
     shape: "Shape"
     source: Repository
     local: bool
+    own_config: str | None = None
     forced: frozenset[str] = frozenset()
     arguments: tuple[str, ...] = ()
     built: dict[str, tuple[bool, float]] = field(default_factory=dict)
     replaced: list[str] = field(default_factory=list)
     kept: str | None = None
+    unfinished: "Digest | None" = None
 
     @property
     def work(self) -> Path:
         return self.directory / WORK
+
+    @property
+    def mode(self) -> str:
+        return "generate" if self.own_config is None else "adopt"
 
     @property
     def version(self) -> str:
@@ -82,6 +92,19 @@ class Context:
     def release_reference(self) -> Reference:
         return self.releases.tagged(self.version)
 
+    @cached_property
+    def imports(self) -> "tuple[Import, ...]":
+        """Files of built images that the module image takes; a config of the module's own takes its own."""
+        from orchestrator import hooks
+
+        if self.own_config is not None:
+            return self.shape.imports or ()
+
+        def read(path: str) -> str:
+            return self.tree.read(path).decode(errors="replace")
+
+        return hooks.detect(set(self.tree.paths()), self.shape, read).imports
+
     @property
     def target(self) -> str:
         """Names the target in journal and fingerprints; the local registry's port may change."""
@@ -104,7 +127,11 @@ class Context:
     def builder(self) -> "Builder":
         wanted = self.settings["builder"]
         werf = self.settings["werf"]
-        if wanted == "werf" or (wanted == "auto" and self.runner.which(werf) is not None):
+        if (
+            wanted == "werf"
+            or self.own_config is not None
+            or (wanted == "auto" and self.runner.which(werf) is not None)
+        ):
             from orchestrator.builders.werf import Werf
 
             return Werf(self.runner, werf)
@@ -190,7 +217,7 @@ def _context(
     gather: "_Gather",
     stack: ExitStack,
 ) -> Context:
-    from orchestrator import git
+    from orchestrator import adoption, git
     from orchestrator import module as module_
     from orchestrator import version as version_
     from orchestrator.shape import Shape
@@ -208,12 +235,14 @@ def _context(
     if chosen and not chosen.version.release and snapshot.dirty:
         snapshot = git.snapshot(runner, directory, with_dirty=True)
     tree = git.Tree(runner, directory, snapshot.tree)
+    shape = gather(lambda: Shape.of(settings)) or Shape()
     if chosen and chosen.version.release:
-        gather(lambda: _refuse_dirty(snapshot, tree, chosen))
-    shape = gather(lambda: Shape.of(settings))
-    module = gather(lambda: module_.load(tree, name=settings["name"], shape=shape or Shape()))
+        gather(lambda: _refuse_dirty(snapshot, tree, chosen, shape))
+    own_config = gather(lambda: adoption.own_config(settings, tree.paths()))
+    adopted = own_config is not None
+    module = gather(lambda: module_.load(tree, name=settings["name"], shape=shape, adopted=adopted))
     gather.done()
-    assert chosen and module and shape  # noqa: S101  done() has raised otherwise
+    assert chosen and module  # noqa: S101  done() has raised otherwise
     source = source_of(settings, module.name)
     local = source is None
     if source is None:
@@ -230,6 +259,7 @@ def _context(
         shape=shape,
         source=source,
         local=local,
+        own_config=own_config,
         forced=request.forced,
         arguments=request.arguments,
     )
@@ -274,12 +304,12 @@ def make_work_directory(directory: Path) -> None:
         atomic_write(ignore, b"*\n")
 
 
-def _refuse_dirty(snapshot: "Snapshot", tree: "Tree", chosen: "Chosen") -> None:
+def _refuse_dirty(snapshot: "Snapshot", tree: "Tree", chosen: "Chosen", shape: "Shape") -> None:
     """A release is built from a commit: changed files, and new ones that it would hold, are refused."""
-    from orchestrator.artifacts import bundle_paths
+    from orchestrator.bundle import module_files
 
     tracked = set(tree.paths())
-    published = set(bundle_paths(snapshot.dirty))
+    published = set(module_files(snapshot.dirty, shape))
     roots = ("images/", ".werf/", "werf")
     wrong = [
         path

@@ -74,6 +74,7 @@ def summary(
         "schema": REPORT_SCHEMA,
         "tool": f"orchestrator {__version__}",
         "builder": _builder(ctx),
+        "mode": ctx.mode,
         "ok": error is None,
         "commit": ctx.snapshot.commit,
         "dirty": bool(ctx.snapshot.dirty),
@@ -90,9 +91,8 @@ def summary(
         "error": failed,
     }
     if build.STAGE in results:
-        value["images"] = [
-            _image(ctx, name, image) for name, image in sorted(results[build.STAGE].images.items())
-        ]
+        applications = results[build.STAGE].applications()
+        value["images"] = [_image(ctx, name, image) for name, image in sorted(applications.items())]
     for key, stage, repository in (
         ("image", module.STAGE, ctx.repository),
         ("release", release.STAGE, ctx.releases),
@@ -142,8 +142,8 @@ def write_reports(ctx: Context, value: dict[str, Any]) -> None:
         for image in value.get("images", ())
     }
     for name, key, repository in (
-        ("bundle", "image", ctx.repository),
-        ("release-channel-version", "release", ctx.releases),
+        (ctx.settings["bundle_image"], "image", ctx.repository),
+        (ctx.settings["release_image"], "release", ctx.releases),
     ):
         if key in value:
             records[name] = _werf_record(ctx, name, str(repository), value[key])

@@ -4,13 +4,15 @@ Annotations are part of the manifest and so of its digest: they hold nothing but
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
 
 from orchestrator.errors import ConflictError, RegistryError, VerificationError
 from orchestrator.events import Tell
-from orchestrator.model import Digest, Reference
+from orchestrator.model import Digest, Reference, Repository
 from orchestrator.registry import image as image_
+from orchestrator.registry.copy import copy, copy_attestation
 from orchestrator.registry.manifest import Manifest
 from orchestrator.stages.context import Context
 from orchestrator.verify.run import MODULE_ANNOTATION as MODULE
@@ -35,6 +37,27 @@ class Origin:
         """Whether this manifest says that it was made from the same."""
         there = manifest.annotations
         return there.get(INPUTS) == self.inputs and there.get(REVISION, "") == self.commit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """An image that a config of the module's own built: it lies in R/M, and is tagged as it is."""
+
+    source: Reference
+    size: int
+
+    @classmethod
+    def read(cls, ctx: Context, image: Mapping[str, Any]) -> Self:
+        """From a stage's result."""
+        return cls(source=ctx.repository.at(Digest.parse(image["digest"])), size=image["size"])
+
+    @property
+    def digest(self) -> Digest:
+        assert self.source.digest is not None  # noqa: S101  made by read()
+        return self.source.digest
+
+
+Ready = image_.Image | Adopted
 
 
 def annotations(ctx: Context, origin: Origin) -> dict[str, str]:
@@ -76,7 +99,12 @@ def released(ctx: Context, tell: Tell) -> bool:
     )
     if release is None:
         return False
-    there = module or release
+    marked = [each for each in (module, release) if each and REVISION in each.annotations]
+    if not marked and ctx.own_config is not None:
+        # What the module's own config builds names no commit: only its digest tells, once it is built.
+        tell("present", reference=str(ctx.module_reference))
+        return True
+    there = marked[0] if marked else module or release
     if there.annotations.get(REVISION) == ctx.snapshot.commit:
         tell("published", reference=str(ctx.module_reference))
         return True
@@ -93,11 +121,18 @@ def _readable(ctx: Context, reference: Reference) -> Manifest | None:
         raise
 
 
-def settle_module(ctx: Context, image: image_.Image, origin: Origin, tell: Tell) -> Digest:
-    """The digest that `R/M:VERSION` has in the end; raises ConflictError."""
+def settle_module(
+    ctx: Context, image: Ready, origin: Origin, tell: Tell, *, pair: Digest | None = None
+) -> Digest:
+    """The digest that `R/M:VERSION` has in the end; raises ConflictError.
+
+    `pair` is the release image that was built along with an adopted module image.
+    """
     reference = ctx.module_reference
     there, release = ctx.registry.map(ctx.registry.manifest, (reference, ctx.release_reference))
     if not ctx.may_replace and release is not None:
+        if isinstance(image, Adopted) and MODULE not in release.annotations:
+            return _settle_pair(ctx, image, pair, there, release, tell)
         return _settle_released(ctx, image, origin, there, release, tell)
     if there is None:
         return _push(ctx, image, reference, tell)
@@ -107,13 +142,14 @@ def settle_module(ctx: Context, image: image_.Image, origin: Origin, tell: Tell)
         if origin.made(there) and _whole(ctx, there):
             return _keep(ctx, there, image, tell)
         tell("unfinished", reference=str(reference), digest=there.digest)
+        ctx.unfinished = there.digest
     _replaces(ctx, reference, there, image, tell)
     return _push(ctx, image, reference, tell)
 
 
 def _settle_released(
     ctx: Context,
-    image: image_.Image,
+    image: Ready,
     origin: Origin,
     there: Manifest | None,
     release: Manifest,
@@ -139,7 +175,24 @@ def _settle_released(
     return _keep(ctx, old, image, tell)
 
 
-def _keep(ctx: Context, there: Manifest, image: image_.Image, tell: Tell) -> Digest:
+def _settle_pair(
+    ctx: Context,
+    image: Adopted,
+    pair: Digest | None,
+    there: Manifest | None,
+    release: Manifest,
+    tell: Tell,
+) -> Digest:
+    """An adopted release image names no module image: the one that was built along with it counts."""
+    reference = ctx.module_reference
+    if there is not None and there.digest == image.digest:
+        return _complete(ctx, image, reference, tell)
+    if there is None and release.digest == pair:
+        return _push(ctx, image, reference, tell)
+    raise _conflict(ctx, reference if there else ctx.release_reference, there or release, image)
+
+
+def _keep(ctx: Context, there: Manifest, image: Ready, tell: Tell) -> Digest:
     reference = str(ctx.module_reference)
     tell("kept", reference=reference, digest=there.digest, instead_of=image.digest)
     ctx.kept = there.digest
@@ -151,7 +204,7 @@ def _tag(ctx: Context, manifest: Manifest, tell: Tell) -> None:
     ctx.registry.put_manifest(ctx.module_reference, manifest.data, manifest.media_type)
 
 
-def settle_release(ctx: Context, image: image_.Image, module: Digest, tell: Tell) -> Digest:
+def settle_release(ctx: Context, image: Ready, module: Digest, tell: Tell) -> Digest:
     """The digest that `R/M/release:VERSION` has in the end; raises ConflictError.
 
     Two publishers of one version may both have tagged a module image by now. The release decides:
@@ -159,6 +212,10 @@ def settle_release(ctx: Context, image: image_.Image, module: Digest, tell: Tell
     """
     reference = ctx.release_reference
     there = ctx.registry.manifest(reference)
+    if there is not None and ctx.unfinished is not None and isinstance(image, Adopted):
+        # It was not there when the module image was replaced, so another publisher was at work.
+        _hold_tag(ctx, ctx.unfinished, instead_of=module, tell=tell)
+        raise _conflict(ctx, reference, there, image)
     if there is not None and there.digest == image.digest:
         digest = _complete(ctx, image, reference, tell)
     elif there is not None and not ctx.may_replace:
@@ -168,8 +225,19 @@ def settle_release(ctx: Context, image: image_.Image, module: Digest, tell: Tell
         if there is not None:
             _replaces(ctx, reference, there, image, tell)
         digest = _push(ctx, image, reference, tell)
+    if isinstance(image, Adopted) and not ctx.may_replace:
+        tagged = ctx.registry.manifest(ctx.module_reference)
+        if tagged is not None and tagged.digest != module:
+            raise _conflict(ctx, ctx.module_reference, tagged, image)
     _hold_tag(ctx, module, instead_of=None, tell=tell)
     return digest
+
+
+def attest(ctx: Context, digest: Digest, repository: Repository, tell: Tell) -> None:
+    """What attests an adopted image goes with it; d8 mirror takes it from `VERSION.att` only."""
+    name = f"{ctx.version}.att"
+    if copy_attestation(ctx.registry, digest, ctx.repository, repository, name):
+        tell("copied", image=name, reference=str(repository.tagged(name)))
 
 
 def _hold_tag(ctx: Context, named: str | None, *, instead_of: Digest | None, tell: Tell) -> None:
@@ -183,7 +251,7 @@ def _hold_tag(ctx: Context, named: str | None, *, instead_of: Digest | None, tel
         _tag(ctx, old, tell)
 
 
-def _complete(ctx: Context, image: image_.Image, reference: Reference, tell: Tell) -> Digest:
+def _complete(ctx: Context, image: Ready, reference: Reference, tell: Tell) -> Digest:
     """The same digest is there; only a blob may be missing."""
     if image_.closure(ctx.registry, reference):
         return _push(ctx, image, reference, tell)
@@ -191,14 +259,17 @@ def _complete(ctx: Context, image: image_.Image, reference: Reference, tell: Tel
     return image.digest
 
 
-def _push(ctx: Context, image: image_.Image, reference: Reference, tell: Tell) -> Digest:
-    digest = image_.push(ctx.registry, image, reference)
+def _push(ctx: Context, image: Ready, reference: Reference, tell: Tell) -> Digest:
+    if isinstance(image, Adopted):
+        digest = copy(ctx.registry, image.source, reference)
+    else:
+        digest = image_.push(ctx.registry, image, reference)
     tell("pushed", reference=str(reference), digest=digest)
     return digest
 
 
 def _replaces(
-    ctx: Context, reference: Reference, there: Manifest, image: image_.Image, tell: Tell
+    ctx: Context, reference: Reference, there: Manifest, image: Ready, tell: Tell
 ) -> None:
     tell("replaced", reference=str(reference), was=there.digest, digest=image.digest)
     ctx.replaced.append(f"{reference} was {there.digest}")
@@ -223,7 +294,7 @@ def _image_whole(ctx: Context, digest: Digest) -> bool:
 
 
 def _conflict(
-    ctx: Context, reference: Reference, there: Manifest, image: image_.Image | None
+    ctx: Context, reference: Reference, there: Manifest, image: Ready | None
 ) -> ConflictError:
     """Names what is there and what was to be, with commits and times."""
     commit = there.annotations.get(REVISION)

@@ -2,20 +2,19 @@
 
 from typing import Final
 
-from orchestrator.artifacts import changelog_path, version_json
+from orchestrator import bundle
+from orchestrator.artifacts import version_json
 from orchestrator.engine.stage import Inputs, Results, Stage
 from orchestrator.events import Tell
 from orchestrator.model import Digest
 from orchestrator.registry import image as image_
-from orchestrator.stages import module, published
+from orchestrator.stages import digests, module, published
 from orchestrator.stages.context import Context
 
 
 def _sources(ctx: Context) -> dict[str, str]:
     """File in the release image -> file of the module's tree."""
-    changelog = changelog_path(ctx.tree.paths(), ctx.version)
-    sources = {"module.yaml": "module.yaml"}
-    return sources | ({"changelog.yaml": changelog} if changelog else {})
+    return bundle.release_files(ctx.tree.paths(), ctx.shape, ctx.version)
 
 
 def inputs(ctx: Context, _results: Results) -> Inputs:
@@ -24,6 +23,19 @@ def inputs(ctx: Context, _results: Results) -> Inputs:
 
 
 def run(ctx: Context, results: Results, tell: Tell) -> module.Published:
+    named = Digest.parse(results[module.STAGE].digest)
+    adopted = results[digests.STAGE].release
+    if adopted is not None:
+        image: published.Ready = published.Adopted.read(ctx, adopted)
+    else:
+        image = _assembled(ctx, named)
+    digest = published.settle_release(ctx, image, named, tell)
+    if adopted is not None:
+        published.attest(ctx, digest, ctx.releases, tell)
+    return module.Published(tag=ctx.version, digest=digest, size=image.size)
+
+
+def _assembled(ctx: Context, named: Digest) -> image_.Image:
     sources = _sources(ctx)
     contents = ctx.tree.read_all(sorted(set(sources.values())))
     files = [
@@ -32,14 +44,11 @@ def run(ctx: Context, results: Results, tell: Tell) -> module.Published:
     ]
     version = version_json(ctx.chosen.version)
     files.append(image_.LayerFile(path="version.json", data=version, executable=False))
-    named = Digest.parse(results[module.STAGE].digest)
-    image = image_.assemble(
+    return image_.assemble(
         files,
         annotations=published.release_annotations(ctx, named),
         created=ctx.created,
     )
-    digest = published.settle_release(ctx, image, named, tell)
-    return module.Published(tag=ctx.version, digest=digest, size=image.size)
 
 
 def probe(ctx: Context, result: module.Published) -> str | None:
@@ -49,7 +58,7 @@ def probe(ctx: Context, result: module.Published) -> str | None:
 STAGE: Final = Stage(
     name="release",
     revision=1,
-    needs=(module.STAGE,),
+    needs=(digests.STAGE, module.STAGE),
     result=module.Published,
     inputs=inputs,
     run=run,

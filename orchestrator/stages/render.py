@@ -1,4 +1,4 @@
-"""render: module metadata -> `.orchestrator/werf.yaml`."""
+"""render: module metadata -> `.orchestrator/werf.yaml`; a config of the module's own stays as it is."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,9 +14,10 @@ CONFIG: Final = f"{WORK}/werf.yaml"
 
 @dataclass(frozen=True)
 class Rendered(Result):
-    """The hash of the rendered config."""
+    """The hash of the config, rendered here or the module's own."""
 
     sha256: str
+    written: bool = True
 
 
 def sources(ctx: Context) -> werf_config.Sources:
@@ -31,12 +32,23 @@ def sources(ctx: Context) -> werf_config.Sources:
     )
 
 
+def config(ctx: Context) -> werf_config.WerfConfig:
+    """The werf config of the module, and what it needs to be allowed."""
+    return werf_config.make(sources(ctx))
+
+
 def inputs(ctx: Context, _results: Results) -> Inputs:
+    if ctx.own_config is not None:
+        own = ctx.tree.id_of(ctx.own_config) or ""
+        return Inputs(values={"config": ctx.own_config, "content": own})
     return Inputs(values=sources(ctx).hashes())
 
 
 def run(ctx: Context, _results: Results, tell: Tell) -> Rendered:
-    data = werf_config.make(sources(ctx)).text.encode()
+    if ctx.own_config is not None:
+        tell("adopted", path=ctx.own_config)
+        return Rendered(sha256=sha256(ctx.tree.read(ctx.own_config)), written=False)
+    data = config(ctx).text.encode()
     atomic_write(ctx.directory / CONFIG, data)
     tell("wrote", path=CONFIG)
     return Rendered(sha256=sha256(data))
@@ -54,5 +66,5 @@ STAGE: Final = Stage(
     inputs=inputs,
     run=run,
     probe=probe,
-    files=lambda result: {CONFIG: result.sha256},
+    files=lambda result: {CONFIG: result.sha256} if result.written else {},
 )

@@ -89,7 +89,7 @@ def _module(registry: Registry, module: Unpacked, found: Verification, *, deep: 
     found.images = len(digests)
     keys = {digest: key for key, digest in digests.items()}
     registry.map(
-        lambda digest: _image(registry, repository, keys[digest], digest, found, deep=deep),
+        lambda digest: check_image(registry, repository, keys[digest], digest, found, deep=deep),
         sorted(keys),
     )
     tags, released = registry.map(registry.tags, (repository, repository / "release"))
@@ -99,14 +99,14 @@ def _module(registry: Registry, module: Unpacked, found: Verification, *, deep: 
     _extra(registry, module, found)
 
 
-def _image(
+def check_image(
     registry: Registry,
     repository: Repository,
     key: str,
     digest: Digest,
     found: Verification,
     *,
-    deep: bool,
+    deep: bool = False,
 ) -> None:
     """Rule 8: one application image, with all its blobs."""
     manifest = registry.manifest(repository.at(digest))

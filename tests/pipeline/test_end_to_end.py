@@ -294,7 +294,10 @@ def test_verify_reads_back_what_is_published(project: Project, registry: RealReg
 def test_a_config_of_ones_own_is_not_passed_over_in_silence(project: Project) -> None:
     project.write("werf.yaml", "project: own\nconfigVersion: 1\n")
     project.commit()
-    done = project.run("build", "--tag", "main")
+    refused = project.run("build", "--tag", "main")
+    assert refused.code == 78
+    assert "cannot build from the module's own werf.yaml" in refused.err
+    done = project.run("build", "--tag", "main", "--mode", "generate")
     assert done.code == 0, done.err
     assert "warning: werf.yaml is not read" in done.err
 

@@ -1,7 +1,9 @@
 """A stand-in for werf 2.62 that behaves as recorded: texts, streams, exit codes, report, signals.
 
-It reads git as werf does, and pushes real images of one layer to a real registry. It knows the
-documents that a generated config has: Dockerfile images, and stapel images with git and from.
+It reads git as werf does, and pushes real images of one layer to a real registry. It knows Dockerfile
+images, whose instructions it does not run, and stapel images with git, import, dependencies and shell,
+whose commands it runs on this machine with `> /` led below a scratch directory. Of Go templates it knows
+`env` and `tpl (.Files.Get …)`; base images from outside are empty. What it does not know is an error.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from pathlib import Path
 from types import FrameType
@@ -31,9 +34,15 @@ SWITCHES = {
     "--dev", "--disable-auto-host-cleanup", "--insecure-registry", "--log-debug", "--log-pretty",
     "--log-quiet", "--log-verbose", "--parallel", "--save-build-report", "--skip-tls-verify-registry",
 }  # fmt: skip
+RENDERING = {"--config", "--config-templates-dir", "--env", "--giterminism-config"}
+RENDERING_SWITCHES = {"--dev", "--final-images-only", "--log-quiet", "--log-verbose"}
 META = {"project", "configVersion", "build", "cleanup", "deploy", "gitWorktree"}
 DOCKERFILE = {"image", "dockerfile", "context", "args", "target", "final", "platform", "staged"}
-STAPEL = {"image", "from", "fromImage", "final", "git", "shell", "import", "imageSpec", "platform"}
+STAPEL = {
+    "image", "from", "fromImage", "final", "git", "shell", "import", "imageSpec", "platform",
+    "dependencies",
+}  # fmt: skip
+STAGES = ("beforeInstall", "install", "beforeSetup", "setup")
 
 
 class Failed(Exception):
@@ -51,7 +60,9 @@ def git(*arguments: str, stdin: bytes = b"") -> bytes:
     return done.stdout
 
 
-def parse(arguments: list[str]) -> tuple[dict[str, list[str]], list[str]]:
+def parse(
+    arguments: list[str], values: set[str] = VALUES, switches: set[str] = SWITCHES
+) -> tuple[dict[str, list[str]], list[str]]:
     flags: dict[str, list[str]] = {}
     names = []
     rest = iter(arguments)
@@ -59,13 +70,13 @@ def parse(arguments: list[str]) -> tuple[dict[str, list[str]], list[str]]:
         name, equals, value = argument.partition("=")
         if not argument.startswith("-"):
             names.append(argument)
-        elif name in VALUES:
+        elif name in values:
             if not equals:
                 value = next(rest, "")
                 if not value:
                     usage(f"flag needs an argument: {name}")
             flags.setdefault(name, []).append(value)
-        elif name in SWITCHES:
+        elif name in switches:
             flags.setdefault(name, []).append(value if equals else "true")
         else:
             usage(f"unknown flag: {name}")
@@ -169,9 +180,58 @@ class Registry:
         return config_digest, headers["docker-content-digest"], len(layer)
 
 
+def matched(path: str, patterns: list[str]) -> bool:
+    """As werf's path matcher does: the glob, the glob without stars at its end, and all below that."""
+    for pattern in patterns:
+        trimmed = re.sub(r"(/?\*+)+$", "", pattern.strip("/")).rstrip("/")
+        for glob in (pattern.strip("/"), trimmed, f"{trimmed}/**/*".lstrip("/")):
+            parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+            wild = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+            if re.fullmatch("".join(wild.get(part) or re.escape(part) for part in parts), path):
+                return True
+    return False
+
+
+Files = dict[str, tuple[int, bytes]]
+
+
+def mapped(files: Files, rule: dict[str, Any]) -> Files:
+    """What a git mapping or an import takes of some files, under the names that it gives them."""
+    add, to = (str(rule.get(key) or "/").strip("/") for key in ("add", "to"))
+    taken = {}
+    for path, content in files.items():
+        below = path.removeprefix(f"{add}/" if add else "")
+        if add and path == add:
+            taken[to] = content
+        elif not add or path.startswith(f"{add}/"):
+            include, exclude = rule.get("includePaths"), rule.get("excludePaths") or []
+            if (not include or matched(below, include)) and not matched(below, exclude):
+                taken[f"{to}/{below}".lstrip("/")] = content
+    return taken
+
+
+def layer_of(files: Files) -> bytes:
+    output = io.BytesIO()
+    with tarfile.open(fileobj=output, mode="w", format=tarfile.GNU_FORMAT) as target:
+        made: set[str] = set()
+        for path, (mode, data) in sorted(files.items()):
+            for parent in reversed(Path(path).parents[:-1]):
+                if str(parent) not in made:
+                    made.add(str(parent))
+                    entry = tarfile.TarInfo(str(parent))
+                    entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                    target.addfile(entry)
+            entry = tarfile.TarInfo(path)
+            entry.mode, entry.size = mode, len(data)
+            target.addfile(entry, io.BytesIO(data))
+    return output.getvalue()
+
+
 class Build:
     def __init__(self, flags: dict[str, list[str]]) -> None:
         self.flags = flags
+        self.images: dict[str, dict[str, Any]] = {}
+        self.records: dict[str, dict[str, Any]] = {}
         self.dev = "--dev" in flags or truth("WERF_DEV")
         self.commit = ""
         self.tree = ""
@@ -217,24 +277,73 @@ class Build:
         )
         return shown.stdout if shown.returncode == 0 else None
 
-    def config(self) -> list[dict[str, Any]]:
-        path = self.one("--config", "WERF_CONFIG") or "werf.yaml"
-        text = self.committed(path)
+    def giterminism(self) -> dict[str, Any]:
+        name = (
+            self.one("--giterminism-config", "WERF_GITERMINISM_CONFIG") or "werf-giterminism.yaml"
+        )
+        allowed = yaml.safe_load(self.committed(name) or b"") or {}
+        return dict(allowed.get("config") or {})
+
+    def read(self) -> str:
+        """The config by name, or werf.yaml, or werf.yml."""
+        named = self.one("--config", "WERF_CONFIG")
+        for path in [named] if named else ["werf.yaml", "werf.yml"]:
+            text = self.committed(path)
+            if text is not None:
+                return text.decode()
+            if self.giterminism().get("allowUncommitted") and Path(path).exists():
+                return Path(path).read_text()
+        raise Failed(
+            "unable to load werf config: unable to render werf config: unable to read werf "
+            f'config: the file "{named or "werf.yaml"}" not found in the project git repository\n\n'
+            "To provide a strong guarantee of reproducibility, werf reads the configuration "
+            "and build's context files from the project git repository"
+        )
+
+    def rendered(self) -> str:
+        text = self.render(self.read())
+        if "{{" in text:
+            where = text[text.index("{{") :].splitlines()[0]
+            raise Failed(f"unable to load werf config: unable to render werf config: {where}")
+        return text.replace("\0", "{{")
+
+    def render(self, text: str) -> str:
+        text = text.replace('{{ "{{" }}', "\0")
+        text = re.sub(r"\{\{-? ?/\*.*?\*/ ?-?\}\}", "", text, flags=re.DOTALL)
+        text = re.sub(r'\{\{-? env "([^"]+)"(?: "([^"]*)")? -?\}\}', self.env, text)
+        return re.sub(r'\{\{-? tpl \(\.Files\.Get "([^"]+)"\) [.$] -?\}\}', self.included, text)
+
+    def env(self, found: "re.Match[str]") -> str:
+        name, default = found[1], found[2]
+        rendering = self.giterminism().get("goTemplateRendering") or {}
+        allowed = rendering.get("allowEnvVariables") or []
+        if not any(
+            re.fullmatch(rule.strip("/"), name) if rule.startswith("/") else rule == name
+            for rule in allowed
+        ):
+            raise Failed(
+                "unable to load werf config: unable to render werf config: error calling env: the "
+                "configuration with potential external dependency found in the werf config: env "
+                f'name "{name}" not allowed by giterminism'
+            )
+        if name not in os.environ and default is None:
+            raise Failed(
+                "unable to load werf config: unable to render werf config: error calling env: the "
+                f'environment variable "{name}" must be set or default must be provided'
+            )
+        return os.environ.get(name) or default or ""
+
+    def included(self, found: "re.Match[str]") -> str:
+        text = self.committed(found[1])
         if text is None:
-            allowed = yaml.safe_load(self.committed("werf-giterminism.yaml") or b"") or {}
-            on_disk = Path(path)
-            if not (allowed.get("config") or {}).get("allowUncommitted") or not on_disk.exists():
-                raise Failed(
-                    "unable to load werf config: unable to render werf config: unable to read werf "
-                    f'config: the file "{path}" not found in the project git repository\n\n'
-                    "To provide a strong guarantee of reproducibility, werf reads the configuration "
-                    "and build's context files from the project git repository"
-                )
-            text = on_disk.read_bytes()
-        rendered = text.decode().replace('{{ "{{" }}', "\0")
-        if "{{" in rendered:
-            raise Failed("unable to load werf config: unable to render werf config: template: x")
-        rendered = rendered.replace("\0", "{{")
+            raise Failed(
+                "unable to load werf config: unable to render werf config: error calling Get: the "
+                f'file "{found[1]}" not found in the project git repository'
+            )
+        return self.render(text.decode())
+
+    def config(self) -> list[dict[str, Any]]:
+        rendered = self.rendered()
         found = [yaml.safe_load(part) for part in re.split(r"(?m)^---[ \t]*(?:#.*)?$", rendered)]
         found = [document for document in found if document]
         if not any("configVersion" in document for document in found):
@@ -251,20 +360,114 @@ class Build:
             if unknown:
                 listed = ", ".join(f"`{name}`" for name in unknown)
                 raise Failed(f"unable to load werf config: unknown fields: {listed}!\n\n<tmp>\n")
-        return [document for document in found if "image" in document]
+        images = [document for document in found if "image" in document]
+        for image in images:
+            name = str(image["image"])
+            if name in self.images:
+                raise Failed(f"unable to load werf config: conflict between images names: {name!r}")
+            self.images[name] = image
+            if image.get("from") == "scratch":
+                raise Failed(f"unable to load werf config: image {name!r}: from: scratch")
+        return images
+
+    def needs(self, image: dict[str, Any]) -> list[str]:
+        """The images of the same config that one is built from, the first ones first."""
+        named = [image.get("fromImage"), image.get("from")]
+        named += [rule.get("image") or rule.get("from") for rule in image.get("import") or ()]
+        named += [rule.get("image") for rule in image.get("dependencies") or ()]
+        return [name for name in named if name in self.images]
+
+    def ordered(self, names: list[str]) -> list[dict[str, Any]]:
+        """The images of these names with all that they need, in an order to build them in."""
+        done: dict[str, dict[str, Any]] = {}
+
+        def visit(name: str) -> None:
+            if name not in done:
+                for need in self.needs(self.images[name]):
+                    visit(need)
+                done[name] = self.images[name]
+
+        for name in names:
+            visit(name)
+        return list(done.values())
+
+    def files(self, image: dict[str, Any]) -> Files:
+        """What a stapel image holds; a Dockerfile image holds its context."""
+        if "dockerfile" in image:
+            return self.tracked(self.context(image))
+        base = image.get("fromImage") or image.get("from")
+        files = dict(self.files(self.images[base])) if base in self.images else {}
+        for rule in image.get("git") or ():
+            files |= mapped(self.tracked("."), rule)
+        imports = image.get("import") or []
+        files |= self.imported([rule for rule in imports if "before" in rule])
+        files |= self.shell(image)
+        return files | self.imported([rule for rule in imports if "after" in rule])
+
+    def imported(self, rules: list[dict[str, Any]]) -> Files:
+        files: Files = {}
+        for rule in rules:
+            source = str(rule.get("image") or rule.get("from"))
+            if source not in self.images:
+                raise Failed(f"this stand-in imports from images of the config only: {source}")
+            taken = mapped(self.files(self.images[source]), rule)
+            if not taken:
+                raise Failed(f"import from {source} copies nothing: {rule}")
+            files |= taken
+        return files
+
+    def shell(self, image: dict[str, Any]) -> Files:
+        scripts = image.get("shell") or {}
+        commands = [line for stage in STAGES for line in scripts.get(stage) or ()]
+        if not commands:
+            return {}
+        environ = {"PATH": os.environ["PATH"]}
+        for rule in image.get("dependencies") or ():
+            record = self.records[rule["image"]]
+            for each in rule.get("imports") or ():
+                value = {"ImageDigest": "DockerImageDigest", "ImageName": "DockerImageName"}
+                environ[each["targetEnv"]] = record[value[each["type"]]]
+        with tempfile.TemporaryDirectory() as root:
+            script = "\n".join(commands).replace("> /", f"> {root}/")
+            done = subprocess.run(
+                ["sh", "-ec", script], env=environ, capture_output=True, text=True, check=False
+            )
+            print(done.stdout, end="", flush=True)
+            if done.returncode != 0:
+                print(done.stderr, end="", flush=True)
+                raise Failed(
+                    "failed to build image for stage setup with digest 0: error building stage "
+                    f"setup: exit status {done.returncode}"
+                )
+            made = sorted(path for path in Path(root).rglob("*") if path.is_file())
+            return {path.relative_to(root).as_posix(): (0o644, path.read_bytes()) for path in made}
+
+    def tracked(self, directory: str) -> Files:
+        archive = git("archive", "--format=tar", self.tree, "--", directory)
+        below = "" if directory == "." else f"{directory}/"
+        with tarfile.open(fileobj=io.BytesIO(archive)) as source:
+            return {
+                entry.name.removeprefix(below): (
+                    entry.mode & 0o755,
+                    source.extractfile(entry).read(),
+                )  # type: ignore[union-attr]
+                for entry in source
+                if entry.isreg()
+            }
 
     def context(self, image: dict[str, Any]) -> str:
-        if "dockerfile" in image:
-            return str(image.get("context", "."))
-        return str((image.get("git") or [{}])[0].get("add", "/")).strip("/") or "."
+        return str(image.get("context", "."))
 
     def check_clean(self, image: dict[str, Any]) -> None:
         if self.dev:
             return
-        context = self.context(image)
+        rules = image.get("git") or []
+        context = self.context(image) if "dockerfile" in image else "."
         status = git("status", "--porcelain", "-z", "--untracked-files=all", "--", context)
         for entry in filter(None, status.split(b"\0")):
             path = entry[3:].decode()
+            if "dockerfile" not in image and not any(mapped({path: (0, b"")}, r) for r in rules):
+                continue
             raise Failed(
                 f'the file "{path}" must be committed\n\nYou may be interested in the development '
                 "mode (activated by the --dev option), which allows working with project files "
@@ -273,6 +476,13 @@ class Build:
 
     def layer(self, image: dict[str, Any]) -> tuple[bytes, str]:
         """(layer, content): files of HEAD below the context, without times."""
+        if "dockerfile" not in image:
+            data = layer_of(self.files(image))
+            content = hashlib.sha3_224(data)
+            content.update(json.dumps(image, sort_keys=True, default=str).encode())
+            for name in self.needs(image):
+                content.update(self.records[name]["DockerImageDigest"].encode())
+            return data, content.hexdigest()
         context = self.context(image)
         archive = git("archive", "--format=tar", self.tree, "--", context)
         output = io.BytesIO()
@@ -370,7 +580,7 @@ def build(arguments: list[str]) -> None:
     for name in names:
         if name not in known:
             raise Failed(f'no image matches pattern "{name}"')
-    chosen = [image for image in images if not names or str(image["image"]) in names]
+    chosen = work.ordered(names or [str(image["image"]) for image in images])
     repo = work.one("--repo", "WERF_REPO")
     if not repo:
         raise Failed("this stand-in builds into a repository only: --repo=ADDRESS param required")
@@ -383,7 +593,7 @@ def build(arguments: list[str]) -> None:
     if save and not report_path.endswith(".json"):
         raise Failed(f'invalid --build-report-path "{report_path}": extension must be either .json')
     registry = Registry(repo)
-    records = {}
+    records = work.records
     failed: Failed | None = None
     for number, image in enumerate(chosen, start=1):
         name = str(image["image"])
@@ -407,6 +617,21 @@ def build(arguments: list[str]) -> None:
         )
 
 
+def show_config(verb: str, arguments: list[str]) -> None:
+    flags, names = parse(arguments, RENDERING, RENDERING_SWITCHES)
+    work = Build(flags)
+    work.open_git()
+    if verb == "render":
+        work.config()
+        print(work.rendered())
+        return
+    if names:
+        usage("accepts 0 arg(s)")
+    for image in work.config():
+        if "--final-images-only" not in flags or image.get("final") is not False:
+            print(image["image"])
+
+
 def interrupted(signum: int, _frame: FrameType | None) -> NoReturn:
     signal.signal(signum, signal.SIG_DFL)
     time.sleep(float(os.environ.get("STANDIN_GRACE", "0.1")))
@@ -425,6 +650,9 @@ def main(arguments: list[str]) -> int:
             case ["build", *rest]:
                 build(rest)
                 print("\nRunning time 0.13 seconds")
+            case ["config", "list" | "render" as verb, *rest]:
+                show_config(verb, rest)
+                return 0
             case _:
                 usage(f"unknown command {' '.join(arguments)}")
     except Failed as error:

@@ -2,36 +2,15 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from orchestrator import artifacts, module, yamldoc
+from tests.harness import Directory
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "modules"
 ECHO = FIXTURES / "echo"
-
-
-@dataclass(frozen=True)
-class Directory:
-    """A plain directory as module.Tree."""
-
-    root: Path
-
-    def paths(self) -> Sequence[str]:
-        return sorted(
-            path.relative_to(self.root).as_posix()
-            for path in self.root.rglob("*")
-            if path.is_file() and ".orchestrator" not in path.parts
-        )
-
-    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
-        return {path: (self.root / path).read_bytes() for path in paths}
-
-    def is_symlink(self, path: str) -> bool:
-        return (self.root / path).is_symlink()
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.iterdir()))

@@ -13,9 +13,11 @@ LAYERS = (
     ("orchestrator", "errors", "events", "fsio", "model", "redact"),
     ("process", "registry"),
     (
+        "adoption",
         "artifacts",
         "builders",
         "base_images",
+        "bundle",
         "ci",
         "cluster",
         "deps",

@@ -74,11 +74,19 @@ def test_a_flag_that_says_no_wins_over_a_yes(option: Option) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [option for option in OPTIONS if not option.flag], ids=lambda option: option.name
+    "option",
+    [option for option in OPTIONS if not option.flag and not option.env],
+    ids=lambda option: option.name,
 )
 def test_what_has_no_flag_comes_from_the_file_only(option: Option) -> None:
-    settings = resolve({}, {}, in_file(option, {"A": "b"}))
-    assert settings[option.name] == {"A": "b"}
+    value = {
+        Kind.MAP: {"A": "b"},
+        Kind.LIST: ("a:b:c",),
+        Kind.FLAG: True,
+        Kind.TEXT: option.choices[-1] if option.choices else "text",
+    }[option.kind]
+    settings = resolve({}, {}, in_file(option, list(value) if type(value) is tuple else value))
+    assert settings[option.name] == value
     assert settings.origin(option.name) == "orchestrator.yaml:1"
     assert resolve({}, {}, None)[option.name] == option.default
 

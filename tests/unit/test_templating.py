@@ -5,44 +5,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.model import ModuleName
-from orchestrator.module import ImageKind, ImageSource, Module
-from orchestrator.templating import documents, go_string, scalar, unescape, werf_config
+from orchestrator.templating import blocks, documents, go_string, scalar, unescape
 
 
-def module(*images: tuple[str, ImageKind]) -> Module:
-    return Module(
-        name=ModuleName("echo"),
-        definition={},
-        images=tuple(
-            ImageSource(name=name, directory=f"images/{name}", kind=kind) for name, kind in images
-        ),
-    )
+def test_blocks_of_a_template() -> None:
+    text = """{{/* define "no" */}}{{- define "a" }}{{ if "}} end" }}x{{ end }}{{ end -}}
+    {{ define `b` }}{{- /* {{ end }} */ -}}{{ range .x }}{{ else }}{{ end }}{{ end }} rest {{ end }}"""
+    found = blocks(text)
+    assert list(found) == ["a", "b"]
+    assert found["a"] == '{{- define "a" }}{{ if "}} end" }}x{{ end }}{{ end -}}'
+    assert found["b"].endswith("{{ else }}{{ end }}{{ end }}")
 
 
-def test_dockerfile_images_are_plain_yaml() -> None:
-    made = module(("b", ImageKind.DOCKERFILE), ("a", ImageKind.DOCKERFILE))
-    text = werf_config(made, args={"BASE": "r.io/a:1", "A": "yes"}, values={})
-    assert "{{" not in text
-    meta, first, second = (yaml.safe_load(part) for part in documents(text))
-    assert meta == {"project": "echo", "configVersion": 1}
-    args = {"BASE": "r.io/a:1", "A": "yes"}
-    assert first == {"image": "a", "context": "images/a", "dockerfile": "Dockerfile", "args": args}
-    assert second["image"] == "b"
-    assert text == werf_config(made, args=dict(reversed(args.items())), values={})
-
-
-def test_fragments_are_included_by_werf() -> None:
-    text = werf_config(module(("a", ImageKind.STAPEL)), args={}, values={"X": 'q"'})
-    assert '{{ tpl (.Files.Get "images/a/werf.inc.yaml") (merge (dict "ImageName" "a"' in text
-    assert '"X" "q\\""' in text
-    assert '"GOPROXY" "https://proxy.golang.org,direct"' in text
-
-
-def test_values_override_what_fragments_get_by_default() -> None:
-    text = werf_config(module(("a", ImageKind.STAPEL)), args={}, values={"GOPROXY": "off"})
-    assert '"GOPROXY" "off"' in text
-    assert "proxy.golang.org" not in text
+@given(st.text(alphabet='{}-/*"`define ab\n', max_size=60))
+def test_blocks_never_raise(text: str) -> None:
+    assert all(block in text for block in blocks(text).values())
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
