@@ -18,6 +18,7 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 # Short helps stand here, so that --help need not import the verbs and all that they need.
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
+    "init": "Write what a module repository needs to be published from.",
     "plan": "Say what a build would do, and why.",
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",
