@@ -1,5 +1,6 @@
 """Leaving a hand-written werf config behind: proven first, then moved aside, never deleted."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -141,17 +142,26 @@ def move_aside(directory: Path) -> list[str]:
     Raises ConfigError where something else lies there already.
     """
     names = leftovers(directory)
-    for name in names:
-        here, there = directory / name, directory / ASIDE / name
-        for path in _files(here) if here.is_dir() else [here]:
-            copy = there / path.relative_to(here) if here.is_dir() else there
-            if copy.exists() and not _same(path, copy):
-                raise ConfigError(
-                    f"{ASIDE}/{copy.relative_to(directory / ASIDE)} is there and differs",
-                    hint=f"move {ASIDE} out of the way",
-                )
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy, follow_symlinks=False)
+    files = [
+        path.relative_to(directory)
+        for here in (directory / name for name in names)
+        for path in (_files(here) if here.is_dir() else [here])
+    ]
+    aside = directory / ASIDE
+    unlike = [
+        Finding(f"{ASIDE}/{path}", 0, "is there and differs")
+        for path in files
+        if os.path.lexists(aside / path) and not _same(directory / path, aside / path)
+    ]
+    if unlike:
+        raise ConfigError(
+            "what is to be moved would overwrite files, so nothing was moved",
+            unlike,
+            hint=f"move {ASIDE} out of the way",
+        )
+    for path in files:
+        (aside / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(directory / path, aside / path, follow_symlinks=False)
     for name in names:
         _remove(directory / name)
     return names
