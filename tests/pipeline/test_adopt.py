@@ -366,3 +366,47 @@ def test_every_third_point(tmp_path: Path, shared_registry: RealRegistry) -> Non
         registry.forget()
         assert project.run("build").code == 0
         assert registry.writes() == [], name
+
+
+BETWEEN = """
+import os, subprocess, sys
+from orchestrator import cli
+from orchestrator.engine.journal import Journal
+from orchestrator.stages import published
+def other(*arguments):
+    command = [sys.executable, "-m", "orchestrator", "build", *arguments]
+    done = subprocess.run(command, cwd=os.environ["OTHER"], stderr=subprocess.DEVNULL)
+    print(f"the other one ended with {done.returncode}", file=sys.stderr)
+append, replaces = Journal.append, published._replaces
+def before_release(journal, record):
+    append(journal, record)
+    if (record.stage, str(record.event)) == ("release", "started"):
+        other("--until", "module")
+def before_replacing(*arguments):
+    replaces(*arguments)
+    other()
+if os.environ["WHEN"] == "release":
+    Journal.append = before_release
+else:
+    published._replaces = before_replacing
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("when", ["release", "replacing"])
+def test_of_two_publishers_one_is_refused(
+    tmp_path: Path, registry: RealRegistry, when: str
+) -> None:
+    """Their release images are equal, so that only the tag of the module image tells who has won."""
+    one, other = (make_classic(tmp_path / name, registry) for name in ("one", "other"))
+    other.write("templates/new.yaml", "a: b\n")
+    other.commit()
+    other.git("tag", "-f", "v1.0.0")
+    if when == "replacing":
+        assert other.run("build", "--until", "module").code == 0
+    program = (sys.executable, "-c", BETWEEN)
+    environ = {"OTHER": str(other.directory), "WHEN": when}
+    done = one.run("build", program=program, env=environ)
+    assert "the other one ended with 0" in done.err
+    assert done.code == 73, done.err
+    assert [project.run("build").code for project in (one, other)] == [73, 0]
