@@ -78,11 +78,11 @@ def test_what_the_config_builds_is_published_unchanged(
     assert crane("digest", f"{place}/release:v1.0.0").strip() == release
     assert done.last == f"{place}@{bundle}"
     assert crane("digest", f"{registry.address}/modules:classic")
-    digests = json.loads((classic.directory / ".orchestrator/images_digests.json").read_text())
-    assert digests == {
-        "queueWorker": built["queue-worker"]["DockerImageDigest"],
-        "server": built["server"]["DockerImageDigest"],
-    }
+    worker, server = (built[name]["DockerImageDigest"] for name in ("queue-worker", "server"))
+    text = (classic.directory / ".orchestrator/images_digests.json").read_text()
+    assert (
+        text == f'{{"queueWorker":"{worker}","server":"{server}"}}'
+    )  # the very bytes of the bundle
     report = json.loads((classic.directory / ".orchestrator/report.json").read_text())
     assert [image["name"] for image in report["images"]] == ["queue-worker", "server"]
     assert (report["mode"], report["image"]["digest"]) == ("adopt", bundle)
@@ -165,6 +165,15 @@ def test_development_tags_move(classic: Project, registry: RealRegistry) -> None
     released = classic.run("build", "--tag", "v1.0.1")
     assert released.code == 78
     assert "templates/new.yaml: not committed" in released.err
+
+
+def test_a_config_that_is_not_committed_yet(classic: Project, registry: RealRegistry) -> None:
+    path = classic.directory / ".werf/stages/bundle.yaml"
+    path.write_text(path.read_text().replace("image: bundle", "image: module"))
+    done = classic.run("build", "--tag", "main", "--bundle-image", "module")
+    assert done.code == 0, done.err
+    built = json.loads((classic.directory / ".orchestrator/werf-report.json").read_text())["Images"]
+    assert registry.digest("modules/classic", "main") == built["module"]["DockerImageDigest"]
 
 
 def test_a_stages_repository_of_its_own_and_attestations(

@@ -115,6 +115,20 @@ def test_a_migration(classic: Project, registry: RealRegistry) -> None:
     assert built.code == 0, built.err
 
 
+def test_the_generated_config_is_rendered_without_what_would_go(
+    classic: Project, tmp_path: Path
+) -> None:
+    program = tmp_path / "tools" / "werf"
+    seen = tmp_path / "seen"
+    script = program.read_text().replace("exec ", f'echo "$2" * .werf* >> {seen}\nexec ')
+    program.write_text(script)
+    assert classic.run("init", "--migrate").code == 0
+    own, generated = (line.split() for line in seen.read_text().splitlines())
+    assert ".werf" in own
+    assert ".werf" not in generated
+    assert "werf.yaml" in generated
+
+
 def test_a_migration_that_was_cut_off_is_finished(classic: Project) -> None:
     (classic.directory / ".orchestrator-migrated").mkdir()
     aside = classic.directory / ".orchestrator-migrated"
@@ -127,6 +141,8 @@ def test_a_migration_that_was_cut_off_is_finished(classic: Project) -> None:
 
 
 def test_templates_of_another_kind_are_not_taken_for_leftovers(classic: Project) -> None:
+    classic.write(".orchestrator-migrated/werf.yaml", "")
+    classic.write(".orchestrator-migrated/.werf/stages/bundle.yaml", "other")
     (classic.directory / "werf.yaml").unlink()
     before = everything(classic.directory / ".werf")
     done = classic.run("init", "--migrate")
