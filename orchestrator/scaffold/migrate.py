@@ -11,7 +11,7 @@ from orchestrator import git, templating
 from orchestrator import module as module_
 from orchestrator.adoption import OWN_CONFIGS
 from orchestrator.builders.failures import classify
-from orchestrator.builders.werf import GET_WERF
+from orchestrator.builders.werf import GET_WERF, QUIET
 from orchestrator.errors import ConfigError, Finding, OrchestratorError, ToolMissing
 from orchestrator.process import Command, Runner
 from orchestrator.redact import redactor
@@ -118,7 +118,11 @@ def _rendered(
         )
     }
     outcome = runner.run(
-        Command(argv=(settings["werf"], "config", "render"), cwd=directory, env=variables)
+        Command(
+            argv=(settings["werf"], "config", "render"),
+            cwd=directory,
+            env={**variables, **QUIET},
+        )
     )
     if outcome.exit_code != 0:
         redact = redactor(environ)

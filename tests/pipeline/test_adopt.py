@@ -176,6 +176,15 @@ def test_a_config_that_is_not_committed_yet(classic: Project, registry: RealRegi
     assert registry.digest("modules/classic", "main") == built["module"]["DockerImageDigest"]
 
 
+def test_werf_lists_the_images_under_the_conditions_of_the_build(classic: Project) -> None:
+    arguments = ("--env", "prod", "--log-verbose", "--platform=linux/amd64")
+    environ = {"WERF_LOG_VERBOSE": "1", "WERF_FINAL_IMAGES_ONLY": "1"}
+    done = classic.run("build", "--tag", "main", "--", *arguments, env=environ)
+    calls = (classic.directory.parent / "tools" / "calls").read_text().splitlines()
+    assert "config list --log-quiet --final-images-only --env prod" in calls
+    assert done.code == 0, done.err
+
+
 def test_a_stages_repository_of_its_own_and_attestations(
     classic: Project, registry: RealRegistry
 ) -> None:
