@@ -57,7 +57,7 @@ _RENDERING: Final[Mapping[str, bool]] = {
     "--loose-giterminism": False,
 }
 # Only names may stand on stdout, however much the user wants werf to tell.
-_QUIET: Final = dict.fromkeys(
+QUIET: Final = dict.fromkeys(
     ("WERF_DEBUG", "WERF_LOG_DEBUG", "WERF_LOG_VERBOSE", "WERF_VERBOSE"), "0"
 )
 
@@ -109,7 +109,7 @@ class Werf:
                     *_rendering(request.arguments),
                 ),
                 cwd=request.root,
-                env={**request.variables, **_QUIET},
+                env={**request.variables, **QUIET},
             )
         )
         if outcome.exit_code != 0:

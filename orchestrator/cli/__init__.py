@@ -20,6 +20,7 @@ VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
     "channels": "Show what each release channel holds, and what is broken.",
     "completion": "Print the completion script for bash, zsh or fish.",
+    "init": "Write what a module repository needs to be published from.",
     "plan": "Say what a build would do, and why.",
     "promote": "Let release channels name a published version.",
     "registry": "Serve the local registry of this module.",

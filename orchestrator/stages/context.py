@@ -298,10 +298,16 @@ def serve_locally(runner: "Runner", directory: Path, stack: ExitStack) -> Reposi
 
 
 def make_work_directory(directory: Path) -> None:
-    """The work directory ignores itself: nothing in it is ever committed or seen by git."""
-    ignore = directory / WORK / ".gitignore"
-    if not ignore.exists():
-        atomic_write(ignore, b"*\n")
+    """The work directory ignores itself: nothing in it is ever committed or seen by git.
+
+    It holds the schema that orchestrator.yaml names, as of this program.
+    """
+    from orchestrator import jsonschema
+
+    for name, data in ((".gitignore", b"*\n"), (jsonschema.NAME, jsonschema.settings_schema())):
+        path = directory / WORK / name
+        if not path.exists() or path.read_bytes() != data:
+            atomic_write(path, data)
 
 
 def _refuse_dirty(snapshot: "Snapshot", tree: "Tree", chosen: "Chosen", shape: "Shape") -> None:

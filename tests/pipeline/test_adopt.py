@@ -78,11 +78,11 @@ def test_what_the_config_builds_is_published_unchanged(
     assert crane("digest", f"{place}/release:v1.0.0").strip() == release
     assert done.last == f"{place}@{bundle}"
     assert crane("digest", f"{registry.address}/modules:classic")
-    digests = json.loads((classic.directory / ".orchestrator/images_digests.json").read_text())
-    assert digests == {
-        "queueWorker": built["queue-worker"]["DockerImageDigest"],
-        "server": built["server"]["DockerImageDigest"],
-    }
+    worker, server = (built[name]["DockerImageDigest"] for name in ("queue-worker", "server"))
+    text = (classic.directory / ".orchestrator/images_digests.json").read_text()
+    assert (
+        text == f'{{"queueWorker":"{worker}","server":"{server}"}}'
+    )  # the very bytes of the bundle
     report = json.loads((classic.directory / ".orchestrator/report.json").read_text())
     assert [image["name"] for image in report["images"]] == ["queue-worker", "server"]
     assert (report["mode"], report["image"]["digest"]) == ("adopt", bundle)
@@ -165,6 +165,24 @@ def test_development_tags_move(classic: Project, registry: RealRegistry) -> None
     released = classic.run("build", "--tag", "v1.0.1")
     assert released.code == 78
     assert "templates/new.yaml: not committed" in released.err
+
+
+def test_a_config_that_is_not_committed_yet(classic: Project, registry: RealRegistry) -> None:
+    path = classic.directory / ".werf/stages/bundle.yaml"
+    path.write_text(path.read_text().replace("image: bundle", "image: module"))
+    done = classic.run("build", "--tag", "main", "--bundle-image", "module")
+    assert done.code == 0, done.err
+    built = json.loads((classic.directory / ".orchestrator/werf-report.json").read_text())["Images"]
+    assert registry.digest("modules/classic", "main") == built["module"]["DockerImageDigest"]
+
+
+def test_werf_lists_the_images_under_the_conditions_of_the_build(classic: Project) -> None:
+    arguments = ("--env", "prod", "--log-verbose", "--platform=linux/amd64")
+    environ = {"WERF_LOG_VERBOSE": "1", "WERF_FINAL_IMAGES_ONLY": "1"}
+    done = classic.run("build", "--tag", "main", "--", *arguments, env=environ)
+    calls = (classic.directory.parent / "tools" / "calls").read_text().splitlines()
+    assert "config list --log-quiet --final-images-only --env prod" in calls
+    assert done.code == 0, done.err
 
 
 def test_a_stages_repository_of_its_own_and_attestations(
@@ -366,3 +384,47 @@ def test_every_third_point(tmp_path: Path, shared_registry: RealRegistry) -> Non
         registry.forget()
         assert project.run("build").code == 0
         assert registry.writes() == [], name
+
+
+BETWEEN = """
+import os, subprocess, sys
+from orchestrator import cli
+from orchestrator.engine.journal import Journal
+from orchestrator.stages import published
+def other(*arguments):
+    command = [sys.executable, "-m", "orchestrator", "build", *arguments]
+    done = subprocess.run(command, cwd=os.environ["OTHER"], stderr=subprocess.DEVNULL)
+    print(f"the other one ended with {done.returncode}", file=sys.stderr)
+append, replaces = Journal.append, published._replaces
+def before_release(journal, record):
+    append(journal, record)
+    if (record.stage, str(record.event)) == ("release", "started"):
+        other("--until", "module")
+def before_replacing(*arguments):
+    replaces(*arguments)
+    other()
+if os.environ["WHEN"] == "release":
+    Journal.append = before_release
+else:
+    published._replaces = before_replacing
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("when", ["release", "replacing"])
+def test_of_two_publishers_one_is_refused(
+    tmp_path: Path, registry: RealRegistry, when: str
+) -> None:
+    """Their release images are equal, so that only the tag of the module image tells who has won."""
+    one, other = (make_classic(tmp_path / name, registry) for name in ("one", "other"))
+    other.write("templates/new.yaml", "a: b\n")
+    other.commit()
+    other.git("tag", "-f", "v1.0.0")
+    if when == "replacing":
+        assert other.run("build", "--until", "module").code == 0
+    program = (sys.executable, "-c", BETWEEN)
+    environ = {"OTHER": str(other.directory), "WHEN": when}
+    done = one.run("build", program=program, env=environ)
+    assert "the other one ended with 0" in done.err
+    assert done.code == 73, done.err
+    assert [project.run("build").code for project in (one, other)] == [73, 0]

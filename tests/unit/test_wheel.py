@@ -23,4 +23,6 @@ def test_the_wheel_is_whole(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": str(place), "ORCHESTRATOR_BUILDER": "buildah"}
     done_ = project.run("render", "--source", "r.example.com/m", env=environ)
     assert done_.code == 0, done_.err
+    assert project.run("init", "../new-module", env=environ).code == 0
+    assert "name: new-module" in (tmp_path / "new-module/module.yaml").read_text()
     assert "image: backend" in (project.directory / ".orchestrator/werf.yaml").read_text()

@@ -1,0 +1,1 @@
+"""What a module repository needs to be published from, and leaving hand-written werf files behind."""
