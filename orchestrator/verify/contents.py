@@ -10,7 +10,7 @@ from orchestrator.artifacts import DIGESTS_FILE
 from orchestrator.errors import ConfigError
 from orchestrator.model import Digest, ModuleName
 from orchestrator.module import FIELDS, IMAGE_ASKED
-from orchestrator.registry.image import Entry
+from orchestrator.registry.layer import Entry
 from orchestrator.schema import Record, check, suggestion
 from orchestrator.verify.finding import Verification
 from orchestrator.verify.unpack import Unpacked

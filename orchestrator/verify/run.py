@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from orchestrator.errors import ConfigError, RegistryError
+from orchestrator.errors import ConfigError, RegistryError, VerificationError
 from orchestrator.model import Channel, Digest, ModuleName, Reference, Repository, is_release
 from orchestrator.registry.client import Registry
 from orchestrator.registry.manifest import MANIFEST_TYPES, Manifest, parse_json
@@ -127,7 +127,11 @@ def _image(
         if not registry.has_blob(repository, blob.digest):
             found.error(8, f"{where}: its blob {blob.digest} is not there", _BUILD)
         elif deep:
-            size = sum(map(len, registry.blob(repository, blob.digest)))
+            try:
+                size = registry.read(repository, blob.digest, blob.size, lambda b: sum(map(len, b)))
+            except VerificationError as error:
+                found.error(8, f"{where}: {error.message}", _BUILD)
+                continue
             if size != blob.size:
                 found.error(8, f"{where}: its blob {blob.digest} has {size} bytes", _BUILD)
 
