@@ -79,8 +79,8 @@ def run(ctx: Context, _results: Results, tell: Tell) -> Built:
     # CI tokens may have expired during a long build, and a helper may have new ones.
     ctx.registry.forget_tokens()
     _complete(ctx, report)
-    if ctx.stages_repository != ctx.repository:
-        ctx.registry.map(lambda image: _copy(ctx, image, tell), report.final)
+    elsewhere = [each for each in report.final if each.reference.repository != ctx.repository]
+    ctx.registry.map(lambda image: _copy(ctx, image, tell), elsewhere)
     sizes = ctx.registry.map(lambda image: _size(ctx, image), report.final)
     for image in report.final:
         ctx.built[image.name] = (image.rebuilt, image.seconds)
@@ -147,7 +147,14 @@ def _size(ctx: Context, image: BuiltImage) -> int:
             hint="run the same command again",
         )
     if manifest.is_index:
-        return manifest.size
+        platforms = f" ({', '.join(image.platforms)})" if image.platforms else ""
+        raise BuildFailed(
+            f"image {image.name} is an index of several platforms{platforms}: d8 mirror keeps one "
+            "of them under another digest, and clusters behind it would not find the image",
+            image=image.name,
+            hint="build it for linux/amd64 only: see build.platform and platform in werf.yaml, "
+            "and WERF_PLATFORM",
+        )
     return manifest.config.size + sum(layer.size for layer in manifest.layers)
 
 
