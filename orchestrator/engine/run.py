@@ -27,8 +27,21 @@ class Selection:
         """The pipeline up to `last`."""
         names = [stage.name for stage in pipeline]
         end = len(names) if self.last is None else names.index(self.last) + 1
-        if self.first is not None and names.index(self.first) >= end:
-            raise UsageError(f"--from {self.first} comes after --until {self.last}")
+        start = 0 if self.first is None else names.index(self.first)
+        if start >= end:
+            raise UsageError(
+                f"--from {self.first} comes after --until {self.last}",
+                hint=f"the stages in order: {', '.join(names)}",
+            )
+        beside = [name for name in (*names[:start], *names[end:]) if name in self.forced]
+        if beside and not self.forced.issuperset(names):
+            option = (
+                f"--from {self.first}" if beside[0] in names[:start] else f"--until {self.last}"
+            )
+            raise UsageError(
+                f"--force {beside[0]} is beside what {option} selects, so it would not be run",
+                hint=f"leave one of them out; the stages in order: {', '.join(names)}",
+            )
         return pipeline[:end]
 
     def before_first(self, pipeline: tuple[Stage[Any, Any], ...], name: str) -> bool:
@@ -36,9 +49,10 @@ class Selection:
         return self.first is not None and names.index(name) < names.index(self.first)
 
     def asked(self, pipeline: tuple[Stage[Any, Any], ...], name: str) -> bool:
-        if name in self.forced:
-            return True
-        return self.first is not None and not self.before_first(pipeline, name)
+        """By --from, or by --force, which reaches no stage before it."""
+        if self.before_first(pipeline, name):
+            return False
+        return self.first is not None or name in self.forced
 
 
 @dataclass(slots=True, kw_only=True)
