@@ -16,6 +16,7 @@ from orchestrator.module import ImageKind
 from orchestrator.registry.copy import copy
 from orchestrator.stages import preflight, published, render
 from orchestrator.stages.context import Context
+from orchestrator.stages.gather import Gather
 
 LOG: Final = "build.log"
 
@@ -67,10 +68,11 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def run(ctx: Context, _results: Results, tell: Tell) -> Built:
     request = _request(ctx)
+    problems = Gather()
     if ctx.module.images:
-        ctx.builder.check(request)
-    if not published.released(ctx, tell):
-        preflight.check(ctx)
+        problems(lambda: ctx.builder.check(request))
+    if problems or not published.released(ctx, tell):
+        preflight.check(ctx, problems)
     if not ctx.module.images:
         return Built(images={})
     # A killed build leaves its contexts behind; the lock says that nobody uses them.
