@@ -90,6 +90,7 @@ class Check(Enum):
     DEFINITION = "definition"
     NAME = "name"
     IMAGES = "images"
+    KEYS = "keys"
     FILES = "files"
     TEMPLATES = "templates"
 
@@ -208,7 +209,7 @@ def examine(tree: Tree, *, name: str | None = None) -> Examined:
     texts = tree.read_all([path for path in paths if _is_read(path) and not tree.is_symlink(path)])
     definition = _definition(texts.get(FILE, b"{}"), found[Check.DEFINITION])
     module_name = _name(definition, name, found[Check.NAME])
-    images = _images(paths, found[Check.IMAGES])
+    images = _images(paths, found[Check.IMAGES], found[Check.KEYS])
     _agree(texts, module_name, found[Check.NAME], found[Check.FILES])
     _templates(texts, images, paths, found[Check.TEMPLATES])
     module = Module(name=ModuleName(module_name), definition=definition, images=images)
@@ -287,7 +288,9 @@ def _name(definition: Mapping[str, Any], asked: str | None, findings: list[Findi
         return ""
 
 
-def _images(paths: Sequence[str], findings: list[Finding]) -> tuple[ImageSource, ...]:
+def _images(
+    paths: Sequence[str], findings: list[Finding], keys: list[Finding]
+) -> tuple[ImageSource, ...]:
     """One image directory each; where both files are, the fragment stands for the directory."""
     kinds: dict[str, ImageKind] = {}
     for path in paths:
@@ -304,7 +307,7 @@ def _images(paths: Sequence[str], findings: list[Finding]) -> tuple[ImageSource,
     try:
         image_keys(dockerfiles)
     except ConfigError as error:
-        findings.extend(error.findings)
+        keys.extend(error.findings)
     return tuple(
         ImageSource(
             name=name,

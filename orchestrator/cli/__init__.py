@@ -18,6 +18,8 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 # Short helps stand here, so that --help need not import the verbs and all that they need.
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
+    "deps": "Pin base images and lib-helm, or check that they are pinned.",
+    "lint": "Check the files of a module against every rule, without a network.",
     "plan": "Say what a build would do, and why.",
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",

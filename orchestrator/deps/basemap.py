@@ -24,6 +24,10 @@ class BaseImage:
     name: str
     digest: Digest
 
+    @property
+    def value(self) -> str:
+        return f"{self.name}@{self.digest}" if self.name else self.digest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseMap:
@@ -34,12 +38,15 @@ class BaseMap:
     images: Mapping[str, BaseImage]
     text: str = field(repr=False)
 
-    def with_digests(self, digests: Mapping[str, Digest]) -> str:
-        """The text with other digests; all else, comments and order too, stays as it is."""
+    def with_images(self, images: Mapping[str, "BaseImage"]) -> str:
+        """The text with other images; all else, comments and order too, stays as it is."""
         lines = self.text.splitlines(keepends=True)
-        for key, digest in digests.items():
-            image = self.images[key]
-            lines[image.line - 1] = lines[image.line - 1].replace(image.digest, digest, 1)
+        for key, new in images.items():
+            old = self.images[key]
+            here, there = (
+                (old.value, new.value) if new.name and old.name else (old.digest, new.digest)
+            )
+            lines[old.line - 1] = there.join(lines[old.line - 1].rsplit(here, 1))
         return "".join(lines)
 
 

@@ -36,11 +36,13 @@ class Tree(module.Tree, Protocol):
 class Sources:
     """One module to look at.
 
-    `previous` is the last release before HEAD with its openapi files; `beside` holds maps of base
-    images that lie in the directory, but not in the tree.
+    `prefix` leads to it from the top of the work tree; `previous` is the last release before HEAD
+    with its openapi files; `beside` holds maps of base images that lie in the directory, but not
+    in the tree.
     """
 
     tree: Tree
+    prefix: str = ""
     name: str | None = None
     tags: Sequence[str] = ()
     previous: tuple[str, Mapping[str, bytes]] | None = None

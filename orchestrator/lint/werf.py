@@ -53,7 +53,10 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A document; `final` is None where a template decides, `directory` that of its fragment."""
+    """A document; `final` is None where a template decides, `directory` that of its fragment.
+
+    `start` is the line of the first line of `body`.
+    """
 
     path: str
     line: int
@@ -61,7 +64,8 @@ class Image:
     final: bool | None
     artifact: bool
     directory: str | None
-    body: str = field(repr=False)
+    start: int = 0
+    body: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ class Config:
 
 @dataclass(slots=True)
 class _Document:
+    start: int = 1
     declared: list[tuple[int, str, str]] = field(default_factory=list)
     final: str | None = None
     uses: list[tuple[int, str, str]] = field(default_factory=list)
@@ -120,7 +125,6 @@ def read_config(
                 final=True,
                 artifact=False,
                 directory=image.directory,
-                body="",
             )
             for image in plain
         ]
@@ -139,7 +143,7 @@ def _documents(text: str) -> Iterator[_Document]:
     for number, line in enumerate(without_comments(text).split("\n"), 1):
         if re.fullmatch(r"---[ \t]*", line):
             yield document
-            document, section = _Document(), ""
+            document, section = _Document(start=number + 1), ""
             continue
         document.lines.append(line)
         if top := _TOP.match(line):
@@ -182,6 +186,7 @@ def _declared(
                 final=False if kind == "artifact" else final,
                 artifact=kind == "artifact",
                 directory=directory,
+                start=document.start,
                 body="\n".join(document.lines),
             )
 

@@ -102,20 +102,8 @@ def _definition(module: Unpacked, version: str, found: Verification) -> None:
         # The controller passes over keys that it does not know.
         report = found.warn if "unknown key" in problem.message else found.error
         report(5, f"{module.reference}: {problem}", "mend module.yaml")
-    update = document.value.get("update") if isinstance(document.value, dict) else None
-    steps = update.get("versions") if isinstance(update, dict) else None
-    for step in steps if isinstance(steps, list) else ():
-        to = str(step.get("to")) if isinstance(step, dict) else ""
-        if re.fullmatch(r"[0-9.]+", to) and _above(to, version):
-            found.error(
-                5, f"{module.reference}: update.versions leads to {to}, above {version}", "mend it"
-            )
-
-
-def _above(step: str, version: str) -> bool:
-    ours = [int(part) for part in re.findall(r"\d+", version)[:3]]
-    theirs = [int(part) for part in step.split(".") if part]
-    return bool(ours) and theirs > ours[: len(theirs)]
+    for finding in files.steps_above(document, version):
+        found.error(5, f"{module.reference}: {finding.message}", "mend it")
 
 
 def check_extraction(module: Unpacked, found: Verification) -> None:

@@ -65,3 +65,20 @@ def is_program(path: str) -> bool:
     """What DKP runs, and therefore must be allowed to execute."""
     hook = path.startswith("hooks/") and path.endswith((".sh", ".py", "hooks", "-hooks"))
     return path == "enabled" or hook
+
+
+def steps_above(definition: yamldoc.Document, version: str) -> Iterator[Finding]:
+    """Steps of `update.versions` that lead past the version that they come with."""
+    update = definition.value.get("update") if isinstance(definition.value, dict) else None
+    steps = update.get("versions") if isinstance(update, dict) else None
+    for index, step in enumerate(steps if isinstance(steps, list) else ()):
+        to = str(step.get("to")) if isinstance(step, dict) else ""
+        if re.fullmatch(r"[0-9.]+", to) and _above(to, version):
+            line = definition.lines.get(("update", "versions", index, "to"), 0)
+            yield Finding("module.yaml", line, f"update.versions leads to {to}, above {version}")
+
+
+def _above(step: str, version: str) -> bool:
+    ours = [int(part) for part in re.findall(r"\d+", version)[:3]]
+    theirs = [int(part) for part in step.split(".") if part]
+    return bool(ours) and theirs > ours[: len(theirs)]
