@@ -160,6 +160,19 @@ def _with_dirty(runner: Runner, directory: Path) -> str:
         return _checked(runner, directory, "write-tree", env=environment).text.strip()
 
 
+def merged_tags(runner: Runner, directory: Path) -> tuple[str, ...]:
+    """The tags of HEAD and of all that came before it."""
+    return tuple(_checked(runner, directory, "tag", "--merged", "HEAD").text.split())
+
+
+def tagged_tree(runner: Runner, snapshot: Snapshot, tag: str) -> "Tree | None":
+    """The module's tree at a tag, None where it was not there yet."""
+    name = f"refs/tags/{tag}^{{commit}}:{snapshot.prefix}"
+    found = _git(runner, snapshot.root, "rev-parse", "--verify", "-q", name)
+    tree = found.text.strip()
+    return Tree(runner, snapshot.root, tree) if found.exit_code == 0 and tree else None
+
+
 def _git(
     runner: Runner,
     directory: Path,

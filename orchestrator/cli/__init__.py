@@ -20,6 +20,8 @@ VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
     "channels": "Show what each release channel holds, and what is broken.",
     "completion": "Print the completion script for bash, zsh or fish.",
+    "deps": "Pin base images and lib-helm, or check that they are pinned.",
+    "lint": "Check the files of a module against every rule, without a network.",
     "plan": "Say what a build would do, and why.",
     "promote": "Let release channels name a published version.",
     "registry": "Serve the local registry of this module.",

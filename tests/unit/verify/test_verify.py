@@ -110,7 +110,7 @@ def test_nothing_is_wrong(version: Version) -> None:
         (3, {"Chart.yaml": b"name: other\n"}, "error: .*Chart.yaml names 'other'"),
         (4, {"release/module.yaml": None}, "error: .*no module.yaml"),
         (4, {"release/module.yaml": b"name: echo\n"}, "error: module.yaml differs"),
-        (4, {"release/changelog.yaml": b"- a\n"}, "warning: .*changelog.yaml is not a map"),
+        (4, {"release/changelog.yaml": b"- a\n"}, "warning: .*changelog.yaml:1: not a map"),
         (5, {"module.yaml": None}, "error: .*no module.yaml"),
         (5, {"module.yaml": b"name: echo\nstage: X\n"}, "error: .*stage"),
         (5, {"module.yaml": b"name: echo\nnew: 1\n"}, "warning: .*unknown key"),
