@@ -7,7 +7,7 @@ from orchestrator.deps.config import Origin
 from orchestrator.errors import ConfigError, VerificationError
 from orchestrator.model import Reference
 from orchestrator.registry.client import Registry
-from orchestrator.registry.image import entries
+from orchestrator.registry.layer import entries
 
 # Of Helm's registry support: the layer with the packed chart.
 _CHART_LAYER: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -38,7 +38,8 @@ def read_map(registry: Registry, directory: Path, origin: Origin, name: str) -> 
     data = _layer(registry, reference, None)
     if not data.startswith(_GZIP):
         return data
-    files = {entry.name.removeprefix("./"): entry.data for entry in entries(data) if entry.is_file}
+    read = entries([data], wanted=lambda path: path.removeprefix("./") == name)
+    files = {entry.name.removeprefix("./"): entry.data for entry in read if entry.is_file}
     if name not in files:
         raise ConfigError(
             f"{reference} has no file {name}",

@@ -14,6 +14,7 @@ from orchestrator.registry.layer import Entry
 from orchestrator.schema import Record, check, suggestion
 from orchestrator.verify import files
 from orchestrator.verify.finding import Verification
+from orchestrator.verify.schemas import check_schemas
 from orchestrator.verify.unpack import Unpacked
 
 _KEY: Final = re.compile(r"[a-z0-9][A-Za-z0-9.]*")
@@ -63,7 +64,7 @@ def check_module(module: Unpacked, name: str, version: str, found: Verification)
     _names(module, name, found)
     _definition(module, version, found)
     check_extraction(module, found)
-    _schemas(module, found)
+    check_schemas(module, found)
     size = sum(layer.size for layer in module.manifest.layers)
     if size > _LARGE:
         found.warn(
@@ -139,13 +140,6 @@ def _prefixes(image: Unpacked, rule: int, found: Verification) -> None:
         found.error(
             rule, f"{image.reference}: names begin with ./ or /: d8 mirror misses them", _AGAIN
         )
-
-
-def _schemas(module: Unpacked, found: Verification) -> None:
-    for finding in (*files.not_a_schema(module.files), *files.conversions(module.files)):
-        found.error(10, f"{module.reference}: {finding}", "mend it")
-    for finding in files.own_registry(module.files):
-        found.warn(10, f"{module.reference}: {finding}", "rename it")
 
 
 def read_digests(module: Unpacked, found: Verification) -> dict[str, Digest]:

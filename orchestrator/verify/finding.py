@@ -38,6 +38,7 @@ RULES: Final = {
 class Level(StrEnum):
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -69,6 +70,10 @@ class Verification:
 
     def warn(self, rule: int, message: str, fix: str) -> None:
         self._add(rule, Level.WARNING, message, fix)
+
+    def note(self, rule: int, message: str, fix: str) -> None:
+        """Worth knowing, and nothing wrong."""
+        self._add(rule, Level.NOTE, message, fix)
 
     def _add(self, rule: int, level: Level, message: str, fix: str) -> None:
         found = Violation(rule=rule, level=level, message=message, fix=fix)
