@@ -3,11 +3,11 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from orchestrator import parallel
 from orchestrator.errors import ConfigError, RegistryError, VerificationError
 from orchestrator.model import Digest, Reference, Repository
 from orchestrator.process import Runner
@@ -305,8 +305,7 @@ class Registry:
         several = list(items)
         if len(several) < 2:
             return [function(item) for item in several]
-        with ThreadPoolExecutor(max_workers=min(self._concurrency, len(several))) as pool:
-            return list(pool.map(function, several))
+        return parallel.several(function, several, at_once=self._concurrency)
 
     # Requests
 
