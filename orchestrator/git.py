@@ -153,9 +153,12 @@ def _with_dirty(runner: Runner, directory: Path) -> str:
         if index.exists():
             own.write_bytes(index.read_bytes())
         environment = {"GIT_INDEX_FILE": str(own)}
-        _checked(runner, directory, "add", "-A", "--", ".", env=environment)
+        # In a sparse checkout git would refuse new files beside it; what is not checked out stays
+        # in the index as it is in HEAD.
+        whole = ("-c", "core.sparseCheckout=false")
+        _checked(runner, directory, *whole, "add", "-A", "--", ".", env=environment)
         # `git add` refuses to exclude by name what is ignored already.
-        drop = ("rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", *OWN_FILES)
+        drop = (*whole, "rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", *OWN_FILES)
         _checked(runner, directory, *drop, env=environment)
         return _checked(runner, directory, "write-tree", env=environment).text.strip()
 
@@ -199,8 +202,9 @@ def _checked(
     outcome = _git(runner, directory, *arguments, env=env, stdin=stdin)
     if outcome.exit_code != 0:
         error = outcome.stderr.decode(errors="replace").strip()
+        verb = arguments[2] if arguments[0] == "-c" else arguments[0]
         raise OrchestratorError(
-            f"git {arguments[0]} failed in {directory}: {error[:500]}",
+            f"git {verb} failed in {directory}: {error[:500]}",
             hint="see that the repository is sound: git fsck",
         )
     return outcome
