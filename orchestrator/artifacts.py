@@ -65,6 +65,12 @@ def image_keys(names: Iterable[str]) -> dict[str, str]:
     findings = []
     for name, key in keys.items():
         by_key[key].append(name)
+        if not key:
+            findings.append(
+                Finding(
+                    f"image {name or '~'}", 0, "its name gives no key, so it cannot be asked for"
+                )
+            )
         if "_" in key:
             findings.append(
                 Finding(

@@ -153,11 +153,27 @@ def _with_dirty(runner: Runner, directory: Path) -> str:
         if index.exists():
             own.write_bytes(index.read_bytes())
         environment = {"GIT_INDEX_FILE": str(own)}
-        _checked(runner, directory, "add", "-A", "--", ".", env=environment)
+        # In a sparse checkout git would refuse new files beside it; what is not checked out stays
+        # in the index as it is in HEAD.
+        whole = ("-c", "core.sparseCheckout=false")
+        _checked(runner, directory, *whole, "add", "-A", "--", ".", env=environment)
         # `git add` refuses to exclude by name what is ignored already.
-        drop = ("rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", *OWN_FILES)
+        drop = (*whole, "rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", *OWN_FILES)
         _checked(runner, directory, *drop, env=environment)
         return _checked(runner, directory, "write-tree", env=environment).text.strip()
+
+
+def merged_tags(runner: Runner, directory: Path) -> tuple[str, ...]:
+    """The tags of HEAD and of all that came before it."""
+    return tuple(_checked(runner, directory, "tag", "--merged", "HEAD").text.split())
+
+
+def tagged_tree(runner: Runner, snapshot: Snapshot, tag: str) -> "Tree | None":
+    """The module's tree at a tag, None where it was not there yet."""
+    name = f"refs/tags/{tag}^{{commit}}:{snapshot.prefix}"
+    found = _git(runner, snapshot.root, "rev-parse", "--verify", "-q", name)
+    tree = found.text.strip()
+    return Tree(runner, snapshot.root, tree) if found.exit_code == 0 and tree else None
 
 
 def _git(
@@ -186,8 +202,9 @@ def _checked(
     outcome = _git(runner, directory, *arguments, env=env, stdin=stdin)
     if outcome.exit_code != 0:
         error = outcome.stderr.decode(errors="replace").strip()
+        verb = arguments[2] if arguments[0] == "-c" else arguments[0]
         raise OrchestratorError(
-            f"git {arguments[0]} failed in {directory}: {error[:500]}",
+            f"git {verb} failed in {directory}: {error[:500]}",
             hint="see that the repository is sound: git fsck",
         )
     return outcome

@@ -4,8 +4,8 @@ Source of the rules: DKP's module structure and what its controller and dmt acce
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, Protocol
 
@@ -34,7 +34,7 @@ _COUNTS: Final = {"fragment": "werf.inc.yaml", "dockerfile": "Dockerfile"}
 
 _IMAGE_FILE: Final = re.compile(r"images/([^/]+)/(Dockerfile|werf\.inc\.yaml)")
 _IMAGE_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
-IMAGE_ASKED: Final = re.compile(
+_IMAGE_ASKED: Final = re.compile(
     r'helm_lib_module_image(?:_no_fail|_digest|_digest_no_fail)?"?\s+\(list\s+[.$]\S*\s+"([^"]+)"\s*\)'
 )
 _TERM: Final = re.compile(
@@ -89,6 +89,30 @@ class Module:
     name: ModuleName
     definition: Mapping[str, Any]
     images: tuple[ImageSource, ...]
+
+
+class Check(Enum):
+    """What the findings of `examine()` are about."""
+
+    PATHS = "paths"
+    DEFINITION = "definition"
+    NAME = "name"
+    IMAGES = "images"
+    KEYS = "keys"
+    FILES = "files"
+    TEMPLATES = "templates"
+
+
+# What the module's own werf config says otherwise, where that is adopted.
+_OF_GENERATED: Final = frozenset({Check.PATHS, Check.IMAGES, Check.KEYS, Check.TEMPLATES})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A module so far as it could be read, and what is wrong with it."""
+
+    module: Module
+    findings: Mapping[Check, Sequence[Finding]]
 
 
 def _constraint(text: str) -> str | None:
@@ -174,26 +198,40 @@ def load(
 
     Where its own werf config is adopted, that alone says which images there are and what they hold.
     """
-    paths = tree.paths()
-    findings = [] if adopted else bad_paths(tree)
-    if FILE not in paths:
-        close = [path for path in ("modules.yaml", "module.yml") if path in paths]
+    examined = examine(tree, name=name, shape=shape)
+    checks = set(Check) - (_OF_GENERATED if adopted else set())
+    findings = {finding for check in checks for finding in examined.findings[check]}
+    if FILE not in tree.paths():
+        close = misspelled(tree.paths())
         raise ConfigError(
             "there is no module.yaml in the module's directory"
-            + (f", only {close[0]}: rename it" if close else ""),
-            findings,
+            + (f", only {close}: rename it" if close else ""),
+            examined.findings[Check.PATHS],
             hint="give the module's directory with -C, and commit module.yaml",
         )
-    texts = tree.read_all([path for path in paths if _is_read(path) and not tree.is_symlink(path)])
-    definition = _definition(texts.get(FILE, b""), findings)
-    module_name = _name(definition, name, findings)
-    images = () if adopted else _images(paths, shape, findings)
-    _agree(texts, module_name, findings)
-    if not adopted:
-        _templates(texts, images, paths, findings)
     if findings:
-        raise ConfigError("the module is not right", sorted(set(findings)))
-    return Module(name=ModuleName(module_name), definition=definition, images=images)
+        raise ConfigError("the module is not right", sorted(findings))
+    return replace(examined.module, images=()) if adopted else examined.module
+
+
+def misspelled(paths: Iterable[str]) -> str | None:
+    """The file that seems to be meant as module.yaml."""
+    return next((path for path in ("modules.yaml", "module.yml") if path in set(paths)), None)
+
+
+def examine(tree: Tree, *, name: str | None = None, shape: Shape = _USUAL) -> Examined:
+    """All that can be said about a module; never raises for what is in its files."""
+    paths = tree.paths()
+    found: dict[Check, list[Finding]] = {check: [] for check in Check}
+    found[Check.PATHS] = bad_paths(tree)
+    texts = tree.read_all([path for path in paths if _is_read(path) and not tree.is_symlink(path)])
+    definition = _definition(texts.get(FILE, b"{}"), found[Check.DEFINITION])
+    module_name = _name(definition, name, found[Check.NAME])
+    images = _images(paths, shape, found[Check.IMAGES], found[Check.KEYS])
+    _agree(texts, module_name, found[Check.NAME], found[Check.FILES])
+    _templates(texts, images, paths, found[Check.TEMPLATES])
+    module = Module(name=ModuleName(module_name), definition=definition, images=images)
+    return Examined(module=module, findings=found)
 
 
 def _is_read(path: str) -> bool:
@@ -268,7 +306,9 @@ def _name(definition: Mapping[str, Any], asked: str | None, findings: list[Findi
         return ""
 
 
-def _images(paths: Sequence[str], shape: Shape, findings: list[Finding]) -> tuple[ImageSource, ...]:
+def _images(
+    paths: Sequence[str], shape: Shape, findings: list[Finding], keys: list[Finding]
+) -> tuple[ImageSource, ...]:
     """One image directory each; where both files are, the settings say which one counts."""
     kinds: dict[str, set[ImageKind]] = {}
     for path in paths:
@@ -297,11 +337,13 @@ def _images(paths: Sequence[str], shape: Shape, findings: list[Finding]) -> tupl
     try:
         image_keys(image.name for image in images if image.key is not None)
     except ConfigError as error:
-        findings.extend(error.findings)
+        keys.extend(error.findings)
     return tuple(images)
 
 
-def _agree(texts: Mapping[str, bytes], name: str, findings: list[Finding]) -> None:
+def _agree(
+    texts: Mapping[str, bytes], name: str, names: list[Finding], findings: list[Finding]
+) -> None:
     """Chart.yaml has the module's name; oss.yaml, values and schemas parse; schemas are objects."""
     for path, data in sorted(texts.items()):
         if path == FILE or path.startswith("templates/"):
@@ -315,9 +357,7 @@ def _agree(texts: Mapping[str, bytes], name: str, findings: list[Finding]) -> No
             chart = value.get("name") if isinstance(value, dict) else None
             if name and chart != name:
                 line = document.lines.get(("name",), 1)
-                findings.append(
-                    Finding(path, line, f"name: {chart!r} is not the module's {name!r}")
-                )
+                names.append(Finding(path, line, f"name: {chart!r} is not the module's {name!r}"))
         elif path in {"openapi/config-values.yaml", "openapi/values.yaml", "openapi/settings.yaml"}:
             kind = value.get("type") if isinstance(value, dict) else None
             if kind != "object":
@@ -336,17 +376,20 @@ def _templates(
         return
     keys = {image.key for image in images if image.key is not None}
     directory = any(path.startswith("images/") for path in paths)
-    for path, data in sorted(texts.items()):
-        if not path.startswith("templates/"):
+    for path, line, asked in asked_images(texts):
+        if asked in keys:
             continue
-        text = data.decode(errors="replace")
-        for found in IMAGE_ASKED.finditer(text):
-            asked = found[1]
-            if asked in keys:
-                continue
-            line = text.count("\n", 0, found.start()) + 1
-            if directory:
-                why = f"no directory below images/ gives the key {asked}"
-            else:
-                why = f"it asks for the image {asked}, but there is no images/ directory"
-            findings.append(Finding(path, line, why + suggestion(asked, keys)))
+        if directory:
+            why = f"no directory below images/ gives the key {asked}"
+        else:
+            why = f"it asks for the image {asked}, but there is no images/ directory"
+        findings.append(Finding(path, line, why + suggestion(asked, keys)))
+
+
+def asked_images(texts: Mapping[str, bytes]) -> Iterator[tuple[str, int, str]]:
+    """Path, line and key of each image that a template asks for by its plain name."""
+    for path, data in sorted(texts.items()):
+        if path.startswith("templates/"):
+            text = data.decode(errors="replace")
+            for found in _IMAGE_ASKED.finditer(text):
+                yield path, text.count("\n", 0, found.start()) + 1, found[1]

@@ -21,6 +21,7 @@ _TAIL_LINES: Final = 400
 _GRACE_SECONDS: Final = 5.0
 # A builder that was told to stop finishes or rolls back what it is doing; werf takes seconds.
 _INTERRUPTED_GRACE_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.02
 # A detached grandchild may keep our end of the pipe open long after the command ended: wait for
 # what is on its way while lines still come, but not for ever.
 _SILENT_SECONDS: Final = 2.0
@@ -74,6 +75,8 @@ class Runner(Protocol):
     ) -> Outcome: ...
 
     def start(self, command: Command, *, log: Path) -> AbstractContextManager[Child]: ...
+
+    def settle(self) -> None: ...
 
 
 class LocalRunner:
@@ -150,6 +153,13 @@ class LocalRunner:
     def kill(self) -> None:
         """End every group, also those in the background, at once."""
         self._signal(self._awaited | self._background, signal.SIGKILL)
+
+    def settle(self) -> None:
+        """After a signal: give the commands of other threads their time to end, then kill them."""
+        deadline = time.monotonic() + _INTERRUPTED_GRACE_SECONDS
+        while self._awaited and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+        self._signal(self._awaited, signal.SIGKILL)
 
     @staticmethod
     def _signal(groups: Collection[int], signum: int) -> None:

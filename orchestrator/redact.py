@@ -29,7 +29,7 @@ def secrets(environ: Mapping[str, str]) -> list[str]:
         for name, value in environ.items()
         if _SECRET_NAME.search(name)
         for part in (value, *map(str.strip, value.splitlines()))
-        if len(part) >= _SHORTEST_SECRET and not part.isdigit()
+        if len(part) >= _SHORTEST_SECRET
     }
     return sorted(found, key=lambda value: (-len(value), value))
 
@@ -37,10 +37,15 @@ def secrets(environ: Mapping[str, str]) -> list[str]:
 def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
     """What takes secrets out of many texts; the environment is read once."""
     values = secrets(environ)
+    # A secret of digits alone would be found within digests and times: only the whole word is one.
+    digits = [re.compile(rf"(?<!\w){value}(?!\w)") for value in values if value.isdecimal()]
+    others = [value for value in values if not value.isdecimal()]
 
     def redact(text: str) -> str:
-        for value in values:
+        for value in others:
             text = text.replace(value, "***")
+        for number in digits:
+            text = number.sub("***", text)
         text = _URL_QUERY.sub(r"\1?***", text)
         text = _URL_USER.sub(r"\1***@", text)
         return _BEARER.sub(r"\1 ***", text)

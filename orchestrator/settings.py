@@ -6,14 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import ConfigError, Finding, OrchestratorError
 from orchestrator.model import has_control
 from orchestrator.option import Kind, Option
 from orchestrator.shape import LAYOUT
 
+if TYPE_CHECKING:
+    from orchestrator.schema import Schema
+    from orchestrator.yamldoc import Document
+
 FILE: Final = "orchestrator.yaml"
+# Parts of the file that are no settings of one run; `section()` reads them.
+SECTIONS: Final = ("deps", "lint")
 
 
 class Source(Enum):
@@ -250,7 +256,7 @@ def _read_file(
     if not isinstance(document.value, dict):
         findings.append(Finding(FILE, 1, "a map of settings is expected"))
         return {}, {}
-    known = [option.name for option in OPTIONS if option.in_file]
+    known = [*(option.name for option in OPTIONS if option.in_file), *SECTIONS]
     for key in document.value:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=1)
@@ -357,6 +363,23 @@ _READERS: Final[Mapping[Kind, Callable[[Option, Any], Any]]] = {
     Kind.LIST: _list,
     Kind.MAP: _map,
 }
+
+
+def section(file: bytes | None, name: str, schema: "Schema") -> "Document":
+    """A part of orchestrator.yaml by its schema, as a document of its own; None where it is not there."""
+    from orchestrator import yamldoc
+    from orchestrator.schema import check
+
+    document = yamldoc.load(file or b"", FILE)
+    value = document.value.get(name) if isinstance(document.value, dict) else None
+    below = {path[1:]: line for path, line in document.lines.items() if path[:1] == (name,)}
+    part = yamldoc.Document(value=value, lines=below, findings=())
+    findings = list(document.findings)
+    if value is not None:
+        findings += check(schema, part, FILE)
+    if findings:
+        raise ConfigError(f"{FILE} is not right", sorted(findings))
+    return part
 
 
 def read_file(directory: Path) -> bytes | None:

@@ -16,6 +16,8 @@ from orchestrator.errors import Finding
 Path = tuple[str | int, ...]
 
 _NODE_LIMIT: Final = 100_000
+# A key and its map with start and end are three events for one value.
+_EVENT_LIMIT: Final = 3 * _NODE_LIMIT
 _DEPTH_LIMIT: Final = 60
 _TAG: Final = "tag:yaml.org,2002:"
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
@@ -78,9 +80,7 @@ def _failed(finding: Finding) -> Document:
 
 
 def _compose(text: str) -> yaml.Node | None:
-    # Flow collections nest without indentation: the parser's own recursion is bounded by this.
-    if _deepest_flow(text) > _DEPTH_LIMIT:
-        raise RecursionError
+    _check_bounds(text)
     loader = _LOADER(text)
     try:
         node: yaml.Node | None = loader.get_single_node()
@@ -89,17 +89,23 @@ def _compose(text: str) -> yaml.Node | None:
         loader.dispose()
 
 
-def _deepest_flow(text: str) -> int:
-    deepest = depth = 0
-    for char in text:
-        if char in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in "]}":
-            depth = max(0, depth - 1)
-        elif char == "\n" and not depth:
-            depth = 0
-    return deepest
+def _check_bounds(text: str) -> None:
+    """Events come without recursion: the C parser's nodes do not, and would overflow its stack."""
+    loader = _LOADER(text)
+    depth = events = 0
+    try:
+        while (event := loader.get_event()) is not None:
+            events += 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _DEPTH_LIMIT:
+                raise RecursionError
+            if events > _EVENT_LIMIT:
+                raise yaml.YAMLError(f"more than {_NODE_LIMIT} values")
+    finally:
+        loader.dispose()
 
 
 class _Reader:

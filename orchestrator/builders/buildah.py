@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
@@ -27,6 +26,7 @@ from orchestrator.errors import (
 )
 from orchestrator.events import Tell
 from orchestrator.model import Digest, Reference, Repository
+from orchestrator.parallel import several
 from orchestrator.process import Command, Runner
 from orchestrator.redact import redactor
 from orchestrator.registry.client import Registry
@@ -100,17 +100,13 @@ class Buildah:
         sources = read_sources(request)
         tags = self._registry.tags(request.repository)
         request.log.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            request.log.open("w", encoding="utf-8", errors="replace") as log,
-            ThreadPoolExecutor(max_workers=_workers(request, sources)) as pool,
-        ):
-            tries = [pool.submit(self._try, source, request, tags, log, tell) for source in sources]
-            try:
-                ended = [each.result() for each in tries]
-            except BaseException:
-                for each in tries:
-                    each.cancel()
-                raise
+        with request.log.open("w", encoding="utf-8", errors="replace") as log:
+            ended = several(
+                lambda source: self._try(source, request, tags, log, tell),
+                sources,
+                at_once=_workers(request, sources),
+                on_stop=self._runner.settle,
+            )
         failed = [each for each in ended if isinstance(each, OrchestratorError)]
         if failed:
             raise _all_failed(failed, request.log)

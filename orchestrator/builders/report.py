@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from orchestrator.builders import BuildReport, BuiltImage
 from orchestrator.errors import BuildFailed, ConfigError
-from orchestrator.model import Digest, Reference, Repository
+from orchestrator.model import Digest, Reference, Repository, parse_tag
 
 _STAGE_PLATFORM: Final = re.compile(r".* \(([a-z0-9]+/[a-z0-9/]+)\)")
 
@@ -32,15 +32,20 @@ def _image(builder: str, name: str, record: Any) -> BuiltImage:
     if not isinstance(record, dict):
         raise _useless(builder, f"image {name or '~'} is no record")
     repository, tag, digest = (
-        record.get(key) for key in ("DockerRepo", "DockerTag", "DockerImageDigest")
+        record.get(key) or "" for key in ("DockerRepo", "DockerTag", "DockerImageDigest")
     )
     if not digest:
         raise _useless(
-            builder, f"image {name or '~'} has no digest, so it is in no registry", image=name
+            builder,
+            f"image {name or '~'} has no digest, so it is in no registry but in the builder's own "
+            f"storage ({str(repository)[:200] or 'no repository'})",
+            image=name,
         )
     try:
         reference = Reference(
-            Repository.parse(str(repository)), tag=str(tag), digest=Digest.parse(str(digest))
+            Repository.parse(str(repository)),
+            tag=parse_tag(str(tag)),
+            digest=Digest.parse(str(digest)),
         )
     except ConfigError as error:
         raise _useless(builder, f"image {name or '~'}: {error.message}", image=name) from error

@@ -21,6 +21,8 @@ VERBS: Final = {
     "channels": "Show what each release channel holds, and what is broken.",
     "completion": "Print the completion script for bash, zsh or fish.",
     "init": "Write what a module repository needs to be published from.",
+    "deps": "Pin base images and lib-helm, or check that they are pinned.",
+    "lint": "Check the files of a module against every rule, without a network.",
     "plan": "Say what a build would do, and why.",
     "promote": "Let release channels name a published version.",
     "registry": "Serve the local registry of this module.",

@@ -48,7 +48,7 @@ def command(
     chosen = options.forced_stages(forced)
     with (
         options.reporter(log_format) as tell,
-        options.opened(directory, flags, forced=chosen, arguments=arguments) as ctx,
+        options.opened(directory, flags, forced=chosen, arguments=arguments, publishes=True) as ctx,
         pipeline.locked(ctx),
     ):
         tell("target", module=ctx.module.name, version=ctx.version, reference=ctx.module_reference)

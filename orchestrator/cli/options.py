@@ -156,6 +156,7 @@ def opened(
     *,
     forced: frozenset[str] = frozenset(),
     arguments: tuple[str, ...] = (),
+    publishes: bool = False,
 ) -> Iterator["Context"]:
     """A context for the module in `directory`, with signals passed on to what it runs."""
     from orchestrator.process import LocalRunner
@@ -165,7 +166,12 @@ def opened(
     runner = LocalRunner(environ)
     click.get_current_context().obj.runners.append(runner)
     request = Request(
-        directory=directory, flags=flags, environ=environ, forced=forced, arguments=arguments
+        directory=directory,
+        flags=flags,
+        environ=environ,
+        forced=forced,
+        arguments=arguments,
+        publishes=publishes,
     )
     with open_context(request, runner) as context:
         yield context

@@ -1,11 +1,11 @@
 """Plan a pipeline, or carry it out: decide, run, probe, remember, stage by stage."""
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from orchestrator.engine.journal import Event, Journal, Record
 from orchestrator.engine.plan import Action, Kind, Reason, Seen, decide
@@ -13,6 +13,10 @@ from orchestrator.engine.stage import C, Inputs, Result, Results, Stage, fingerp
 from orchestrator.errors import Interrupted, OrchestratorError, UsageError, VerificationError
 from orchestrator.events import Tell
 from orchestrator.fsio import sha256_file
+from orchestrator.parallel import spawn
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +31,21 @@ class Selection:
         """The pipeline up to `last`."""
         names = [stage.name for stage in pipeline]
         end = len(names) if self.last is None else names.index(self.last) + 1
-        if self.first is not None and names.index(self.first) >= end:
-            raise UsageError(f"--from {self.first} comes after --until {self.last}")
+        start = 0 if self.first is None else names.index(self.first)
+        if start >= end:
+            raise UsageError(
+                f"--from {self.first} comes after --until {self.last}",
+                hint=f"the stages in order: {', '.join(names)}",
+            )
+        beside = [name for name in (*names[:start], *names[end:]) if name in self.forced]
+        if beside and not self.forced.issuperset(names):
+            option = (
+                f"--from {self.first}" if beside[0] in names[:start] else f"--until {self.last}"
+            )
+            raise UsageError(
+                f"--force {beside[0]} is beside what {option} selects, so it would not be run",
+                hint=f"leave one of them out; the stages in order: {', '.join(names)}",
+            )
         return pipeline[:end]
 
     def before_first(self, pipeline: tuple[Stage[Any, Any], ...], name: str) -> bool:
@@ -36,9 +53,10 @@ class Selection:
         return self.first is not None and names.index(name) < names.index(self.first)
 
     def asked(self, pipeline: tuple[Stage[Any, Any], ...], name: str) -> bool:
-        if name in self.forced:
-            return True
-        return self.first is not None and not self.before_first(pipeline, name)
+        """By --from, or by --force, which reaches no stage before it."""
+        if self.before_first(pipeline, name):
+            return False
+        return self.first is not None or name in self.forced
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,23 +86,23 @@ class Pipeline(Generic[C]):
         """What a run would do now. Behind a stage that runs nothing is certain."""
         outcome = Outcome()
         pending: set[str] = set()
-        with self._probes() as seen:
-            for stage in self.selection.cut(self.stages):
-                waits = next((need.name for need in stage.needs if need.name in pending), None)
-                if waits is not None and not self.selection.asked(self.stages, stage.name):
-                    action = Action(
-                        stage=stage.name, kind=Kind.MAYBE, reason=Reason.NEED_RUNS, detail=waits
-                    )
-                elif waits is not None:
-                    action = Action(stage=stage.name, kind=Kind.RUN, reason=Reason.ASKED)
-                else:
-                    action = self._assess(stage, outcome.results, seen).action
-                self._refuse_before_first(stage, action)
-                outcome.actions.append(action)
-                if action.kind is Kind.SKIP:
-                    outcome.results.set(stage, self._remembered(stage))
-                else:
-                    pending.add(stage.name)
+        seen = self._probes()
+        for stage in self.selection.cut(self.stages):
+            waits = next((need.name for need in stage.needs if need.name in pending), None)
+            if waits is not None and not self.selection.asked(self.stages, stage.name):
+                action = Action(
+                    stage=stage.name, kind=Kind.MAYBE, reason=Reason.NEED_RUNS, detail=waits
+                )
+            elif waits is not None:
+                action = Action(stage=stage.name, kind=Kind.RUN, reason=Reason.ASKED)
+            else:
+                action = self._assess(stage, outcome.results, seen).action
+            self._refuse_before_first(stage, action)
+            outcome.actions.append(action)
+            if action.kind is Kind.SKIP:
+                outcome.results.set(stage, self._remembered(stage))
+            else:
+                pending.add(stage.name)
         return outcome
 
     def execute(self, tell: Tell, outcome: Outcome | None = None) -> Outcome:
@@ -93,18 +111,18 @@ class Pipeline(Generic[C]):
         `outcome` is filled as it goes, so that a caller has it after a failure too.
         """
         outcome = Outcome() if outcome is None else outcome
-        with self._probes() as seen:
-            for stage in self.selection.cut(self.stages):
-                assessed = self._assess(stage, outcome.results, seen)
-                action = assessed.action
-                self._refuse_before_first(stage, action)
-                outcome.actions.append(action)
-                tell("stage", stage=stage.name, state=action.kind, reason=str(action))
-                if action.kind is Kind.SKIP:
-                    result = self._remembered(stage)
-                else:
-                    result = self._run(stage, assessed, outcome.results, tell)
-                outcome.results.set(stage, result)
+        seen = self._probes()
+        for stage in self.selection.cut(self.stages):
+            assessed = self._assess(stage, outcome.results, seen)
+            action = assessed.action
+            self._refuse_before_first(stage, action)
+            outcome.actions.append(action)
+            tell("stage", stage=stage.name, state=action.kind, reason=str(action))
+            if action.kind is Kind.SKIP:
+                result = self._remembered(stage)
+            else:
+                result = self._run(stage, assessed, outcome.results, tell)
+            outcome.results.set(stage, result)
         return outcome
 
     def _refuse_before_first(self, stage: Stage[C, Any], action: Action) -> None:
@@ -192,16 +210,14 @@ class Pipeline(Generic[C]):
             return Seen(probe="its recorded result is of another shape")
         return Seen(probe=stage.probe(self.context, result))
 
-    @contextmanager
-    def _probes(self) -> Iterator[Callable[[str], Seen]]:
+    def _probes(self) -> Callable[[str], Seen]:
         """All remembered results are probed at once: a round trip, not one a stage."""
         futures: dict[str, Future[Seen]] = {}
-        with ThreadPoolExecutor(max_workers=max(1, len(self.stages))) as pool:
-            for stage in self.selection.cut(self.stages):
-                record = self.journal.records.get(stage.name)
-                if record is not None and record.event is Event.DONE:
-                    futures[stage.name] = pool.submit(self._see, stage, record)
-            yield lambda name: futures[name].result() if name in futures else Seen()
+        for stage in self.selection.cut(self.stages):
+            record = self.journal.records.get(stage.name)
+            if record is not None and record.event is Event.DONE:
+                futures[stage.name] = spawn(partial(self._see, stage, record))
+        return lambda name: futures[name].result() if name in futures else Seen()
 
 
 def _ground(error: BaseException) -> str:

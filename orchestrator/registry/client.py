@@ -3,11 +3,11 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from orchestrator import parallel
 from orchestrator.errors import ConfigError, RegistryError, VerificationError
 from orchestrator.model import Digest, Reference, Repository
 from orchestrator.process import Runner
@@ -185,31 +185,37 @@ class Registry:
         response = self._send("HEAD", repository, f"blobs/{digest}", what=what, expect=expect)
         return response.status == 200
 
-    def blob(self, repository: Repository, digest: Digest) -> Iterator[bytes]:
-        """The blob in pieces; raises VerificationError at the end where its hash is another."""
+    def blob(self, repository: Repository, digest: Digest, limit: int) -> Iterator[bytes]:
+        """The blob in pieces; raises VerificationError for more bytes, or at the end another hash."""
         what = f"{repository}@{digest}"
         response = self._send(
             "GET", repository, f"blobs/{digest}", what=what, stream=True, expect={200}
         )
         found = hashlib.sha256()
+        left = limit
         for chunk in response.chunks():
+            left -= len(chunk)
+            if left < 0:
+                response.close()
+                raise VerificationError(f"{what} is larger than {limit} bytes")
             found.update(chunk)
             yield chunk
         if found.hexdigest() != digest.hex:
             raise VerificationError(f"{what}: the blob has the digest sha256:{found.hexdigest()}")
 
+    def read(
+        self,
+        repository: Repository,
+        digest: Digest,
+        limit: int,
+        reader: Callable[[Iterator[bytes]], R],
+    ) -> R:
+        """What `reader` makes of a blob; it starts anew where a transfer breaks."""
+        return self._retry.call(lambda: reader(self.blob(repository, digest, limit)))
+
     def read_blob(self, repository: Repository, digest: Digest, limit: int) -> bytes:
         """A whole blob of at most `limit` bytes."""
-
-        def read() -> bytes:
-            data = bytearray()
-            for chunk in self.blob(repository, digest):
-                data += chunk
-                if len(data) > limit:
-                    raise VerificationError(f"{repository}@{digest} is larger than {limit} bytes")
-            return bytes(data)
-
-        return self._retry.call(read)
+        return self.read(repository, digest, limit, b"".join)
 
     def put_blob(self, repository: Repository, digest: Digest, size: int, body: Body) -> bool:
         """Store a blob that `body()` yields anew for every try; False where it was there."""
@@ -299,8 +305,7 @@ class Registry:
         several = list(items)
         if len(several) < 2:
             return [function(item) for item in several]
-        with ThreadPoolExecutor(max_workers=min(self._concurrency, len(several))) as pool:
-            return list(pool.map(function, several))
+        return parallel.several(function, several, at_once=self._concurrency)
 
     # Requests
 

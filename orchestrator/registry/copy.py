@@ -49,4 +49,6 @@ def _copy_blob(
         return
     if not registry.mount(target, blob.digest, source):
         body = registry.blob
-        registry.put_blob(target, blob.digest, blob.size, lambda: body(source, blob.digest))
+        registry.put_blob(
+            target, blob.digest, blob.size, lambda: body(source, blob.digest, blob.size)
+        )

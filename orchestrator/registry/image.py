@@ -1,4 +1,4 @@
-"""Images of one layer, the same bytes on every machine, and bringing them to a registry.
+"""Making images of one layer, the same bytes on every machine, and bringing them to a registry.
 
 The layer is a gzip stream of stored blocks: deflate's output differs between zlib versions and
 zlib-ng, and these images are small.
@@ -26,7 +26,6 @@ LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 # Magic, deflate, no flags, no time, no extra flags, operating system unknown (RFC 1952).
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _STORED_BLOCK: Final = 65535
-_EXTRACT_LIMIT: Final = 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -103,54 +102,6 @@ def gzip_stored(data: bytes) -> bytes:
         parts.append(block)
     parts.append(struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF))
     return b"".join(parts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of a layer as it stands there; `kind` is the type byte of tar."""
-
-    name: str
-    kind: bytes
-    mode: int
-    data: bytes = field(default=b"", repr=False)
-
-    @property
-    def is_file(self) -> bool:
-        return self.kind in {tarfile.REGTYPE, tarfile.AREGTYPE}
-
-    @property
-    def is_directory(self) -> bool:
-        return self.kind == tarfile.DIRTYPE
-
-
-def extract(layer: bytes) -> list[LayerFile]:
-    """The regular files of a layer, gzipped or not; raises VerificationError for a broken one."""
-    return [
-        LayerFile(path=entry.name, data=entry.data, executable=bool(entry.mode & 0o100))
-        for entry in entries(layer)
-        if entry.is_file
-    ]
-
-
-def entries(layer: bytes) -> list[Entry]:
-    """All entries of a layer in order; raises VerificationError for a broken one."""
-    try:
-        if layer[:2] == _GZIP_HEADER[:2]:
-            inflater = zlib.decompressobj(wbits=31)
-            data = inflater.decompress(layer, _EXTRACT_LIMIT)
-            if inflater.unconsumed_tail:
-                raise VerificationError(f"a layer of more than {_EXTRACT_LIMIT} bytes")
-        else:
-            data = layer
-        found = []
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-            for entry in archive:
-                stream = archive.extractfile(entry) if entry.isreg() else None
-                content = stream.read() if stream is not None else b""
-                found.append(Entry(name=entry.name, kind=entry.type, mode=entry.mode, data=content))
-    except (zlib.error, tarfile.TarError, EOFError, ValueError) as error:
-        raise VerificationError(f"a layer is broken: {error}") from error
-    return found
 
 
 def assemble(

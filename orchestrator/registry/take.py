@@ -56,7 +56,9 @@ def _layer(
     gone: set[str] = set()
     final = False
     size = 0
-    stream = _Pieces(_plain(registry.blob(reference.repository, layer.digest), reference))
+    stream = _Pieces(
+        _plain(registry.blob(reference.repository, layer.digest, layer.size), reference)
+    )
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
             for entry in archive:

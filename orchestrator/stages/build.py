@@ -16,6 +16,7 @@ from orchestrator.module import ImageKind
 from orchestrator.registry.copy import copy, copy_attestation
 from orchestrator.stages import adopted, preflight, published, render
 from orchestrator.stages.context import Context
+from orchestrator.stages.gather import Gather
 
 LOG: Final = "build.log"
 
@@ -88,18 +89,20 @@ def run(ctx: Context, _results: Results, tell: Tell) -> Built:
     adopts = ctx.own_config is not None
     expected = {i.name for i in ctx.module.images if i.kind is ImageKind.DOCKERFILE}
     imported = {each.image for each in ctx.imports}
+    builds = bool(ctx.module.images or adopts or imported)
     roles = adopted.Roles()
-    if ctx.module.images or adopts or imported:
-        ctx.builder.check(request)
-    if adopts:
+    problems = Gather()
+    if builds:
+        problems(lambda: ctx.builder.check(request))
+    if adopts and not problems:
         declared = ctx.builder.images(request)
         roles = adopted.roles(ctx, declared)
         # Only what the user adds to the command line can narrow the build.
         expected = set(declared) if ctx.arguments else set(roles.names)
     expected |= imported
-    if not published.released(ctx, tell):
-        preflight.check(ctx)
-    if not ctx.module.images and not adopts and not imported:
+    if problems or not published.released(ctx, tell):
+        preflight.check(ctx, problems)
+    if not builds:
         return Built(images={})
     # A killed build leaves its contexts behind; the lock says that nobody uses them.
     shutil.rmtree(ctx.work / "tmp", ignore_errors=True)
@@ -108,8 +111,8 @@ def run(ctx: Context, _results: Results, tell: Tell) -> Built:
     ctx.registry.forget_tokens()
     _complete(report, expected)
     images = [image for image in report.images if image.final or image.name in roles.names]
-    if ctx.stages_repository != ctx.repository:
-        ctx.registry.map(lambda image: _copy(ctx, image, tell), images)
+    elsewhere = [each for each in images if each.reference.repository != ctx.repository]
+    ctx.registry.map(lambda image: _copy(ctx, image, tell), elsewhere)
     sizes = ctx.registry.map(lambda image: _size(ctx, image), images)
     for image in images:
         ctx.built[image.name] = (image.rebuilt, image.seconds)
@@ -192,7 +195,14 @@ def _size(ctx: Context, image: BuiltImage) -> int:
             hint="run the same command again",
         )
     if manifest.is_index:
-        return manifest.size
+        platforms = f" ({', '.join(image.platforms)})" if image.platforms else ""
+        raise BuildFailed(
+            f"image {image.name} is an index of several platforms{platforms}: d8 mirror keeps one "
+            "of them under another digest, and clusters behind it would not find the image",
+            image=image.name,
+            hint="build it for linux/amd64 only: see build.platform and platform in werf.yaml, "
+            "and WERF_PLATFORM",
+        )
     return manifest.config.size + sum(layer.size for layer in manifest.layers)
 
 

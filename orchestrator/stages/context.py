@@ -1,15 +1,16 @@
 """What the stages work on: settings, module, version, repositories and the way to them."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.errors import ConfigError, Finding, ToolMissing
+from orchestrator.errors import ConfigError, Finding, OrchestratorError, ToolMissing
 from orchestrator.fsio import atomic_write
 from orchestrator.model import Reference, Repository
+from orchestrator.stages.gather import Gather
 
 if TYPE_CHECKING:
     from orchestrator.builders import Builder
@@ -22,10 +23,9 @@ if TYPE_CHECKING:
     from orchestrator.shape import Import, Shape
     from orchestrator.version import Chosen
 
-T = TypeVar("T")
-
 WORK: Final = ".orchestrator"
 LOCAL_SOURCE_PATH: Final = "modules"
+_SOON: Final = 10
 
 
 @dataclass(kw_only=True)
@@ -161,8 +161,10 @@ class Context:
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def connect(settings: "Settings", environ: Mapping[str, str], runner: "Runner") -> "Registry":
-    """A client of registries as the settings say."""
+def connect(
+    settings: "Settings", environ: Mapping[str, str], runner: "Runner", *, patient: bool = True
+) -> "Registry":
+    """A client of registries as the settings say; one that is not patient asks once, and not long."""
     from orchestrator.registry.client import Registry
 
     given = settings["docker_config"]
@@ -172,8 +174,8 @@ def connect(settings: "Settings", environ: Mapping[str, str], runner: "Runner") 
         runner=runner,
         insecure=settings["insecure_registry"],
         ca_file=Path(ca_file) if ca_file else None,
-        retries=settings["retries"],
-        timeout=float(settings["timeout"]),
+        retries=settings["retries"] if patient else 0,
+        timeout=float(settings["timeout"] if patient else min(settings["timeout"], _SOON)),
         concurrency=settings["concurrency"],
         docker_config=Path(given) if given else None,
     )
@@ -181,13 +183,14 @@ def connect(settings: "Settings", environ: Mapping[str, str], runner: "Runner") 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the command line asked for."""
+    """What the command line asked for; `publishes` if it will write to the registry."""
 
     directory: Path
     flags: Mapping[str, Any]
     environ: Mapping[str, str]
     forced: frozenset[str] = frozenset()
     arguments: tuple[str, ...] = ()
+    publishes: bool = False
 
 
 @contextmanager
@@ -198,7 +201,7 @@ def open_context(request: Request, runner: "Runner") -> Iterator[Context]:
     if not request.directory.is_dir():
         raise ConfigError(f"{request.directory} is not a directory", hint="see -C")
     directory = request.directory.resolve()
-    gather = _Gather()
+    gather = Gather()
     file = settings_.read_file(directory)
     settings, findings = settings_.read(request.flags, request.environ, file)
     if findings:
@@ -214,7 +217,7 @@ def _context(
     directory: Path,
     runner: "Runner",
     settings: "Settings",
-    gather: "_Gather",
+    gather: Gather,
     stack: ExitStack,
 ) -> Context:
     from orchestrator import adoption, git
@@ -241,6 +244,9 @@ def _context(
     own_config = gather(lambda: adoption.own_config(settings, tree.paths()))
     adopted = own_config is not None
     module = gather(lambda: module_.load(tree, name=settings["name"], shape=shape, adopted=adopted))
+    if gather and request.publishes:
+        with suppress(OrchestratorError):
+            _refused(request, directory, runner, settings, gather)
     gather.done()
     assert chosen and module  # noqa: S101  done() has raised otherwise
     source = source_of(settings, module.name)
@@ -263,6 +269,24 @@ def _context(
         forced=request.forced,
         arguments=request.arguments,
     )
+
+
+def _refused(
+    request: Request, directory: Path, runner: "Runner", settings: "Settings", gather: Gather
+) -> None:
+    """What the registry would say, for those who mend their configuration anyhow."""
+    from orchestrator.stages import preflight
+    from orchestrator.stages.target import module_name
+
+    name = module_name(directory, settings)
+    source = source_of(settings, name)
+    if source is None:
+        return
+    registry = connect(settings, request.environ, runner, patient=False)
+    repository = source / name
+    findings = preflight.refused(registry, (source, repository, repository / "release"))
+    if findings:
+        gather.add(ConfigError("the registry does not let us publish", findings))
 
 
 def source_of(settings: "Settings", name: str) -> Repository | None:
@@ -327,38 +351,4 @@ def _refuse_dirty(snapshot: "Snapshot", tree: "Tree", chosen: "Chosen", shape: "
             f"{chosen.version} is a release ({chosen.origin}), but files are not committed",
             [Finding(path, 0, "not committed") for path in sorted(wrong)],
             hint="commit or stash them, or give --tag NAME for a development build",
-        )
-
-
-class _Gather:
-    """Runs checks and keeps their ConfigErrors, to show all at once."""
-
-    def __init__(self) -> None:
-        self._errors: list[ConfigError] = []
-
-    def __call__(self, check: Callable[[], T]) -> T | None:
-        try:
-            return check()
-        except ConfigError as error:
-            self._errors.append(error)
-            return None
-
-    def add(self, error: ConfigError) -> None:
-        self._errors.append(error)
-
-    def done(self) -> None:
-        if not self._errors:
-            return
-        if len(self._errors) == 1:
-            raise self._errors[0]
-        findings = [
-            finding
-            for error in self._errors
-            for finding in (error.findings or (Finding("settings", 0, error.message),))
-        ]
-        hints = [error.hint for error in self._errors if error.hint]
-        raise ConfigError(
-            "; ".join(error.message for error in self._errors),
-            findings,
-            hint="; ".join(hints) or None,
         )

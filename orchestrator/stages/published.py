@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from orchestrator.artifacts import DIGESTS_FILE
 from orchestrator.errors import ConflictError, RegistryError, VerificationError
 from orchestrator.events import Tell
 from orchestrator.model import Digest, Reference, Repository
 from orchestrator.registry import image as image_
 from orchestrator.registry.copy import copy, copy_attestation
+from orchestrator.registry.layer import read_layers
 from orchestrator.registry.manifest import Manifest
 from orchestrator.stages.context import Context
 from orchestrator.verify.run import MODULE_ANNOTATION as MODULE
@@ -22,8 +24,6 @@ VERSION: Final = "org.opencontainers.image.version"
 REVISION: Final = "org.opencontainers.image.revision"
 CREATED: Final = "org.opencontainers.image.created"
 INPUTS: Final = "io.deckhouse.orchestrator.inputs"
-
-_LAYER_LIMIT: Final = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,8 +281,10 @@ def _whole(ctx: Context, manifest: Manifest) -> bool:
     if manifest.is_index or len(manifest.layers) != 1 or image_.closure(ctx.registry, reference):
         return False
     try:
-        layer = ctx.registry.read_blob(ctx.repository, manifest.layers[0].digest, _LAYER_LIMIT)
-        text = next(f.data for f in image_.extract(layer) if f.path == "images_digests.json")
+        (layer,) = read_layers(
+            ctx.registry, ctx.repository, manifest.layers, wanted=DIGESTS_FILE.__eq__
+        )
+        text = next(entry.data for entry in layer if entry.name == DIGESTS_FILE)
         digests = [Digest.parse(digest) for digest in json.loads(text).values()]
     except (StopIteration, ValueError, AttributeError, VerificationError):
         return False

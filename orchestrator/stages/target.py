@@ -64,7 +64,7 @@ def open_target(
             there = Repository.parse(repository)
             name = str(there)
         else:
-            module = _module_name(directory, settings)
+            module = module_name(directory, settings)
             source = source_of(settings, module)
             local = source is None
             source = source or serve_locally(runner, directory, stack)
@@ -79,7 +79,7 @@ def open_target(
         )
 
 
-def _module_name(directory: Path, settings: "Settings") -> ModuleName:
+def module_name(directory: Path, settings: "Settings") -> ModuleName:
     from orchestrator import yamldoc
 
     if settings["name"]:

@@ -6,6 +6,7 @@ from typing import Final
 from orchestrator.engine.stage import Inputs, Result, Results, Stage
 from orchestrator.errors import VerificationError
 from orchestrator.events import Tell
+from orchestrator.model import Digest
 from orchestrator.stages import module, release
 from orchestrator.stages.context import Context
 from orchestrator.verify.run import verify
@@ -24,8 +25,9 @@ def inputs(ctx: Context, _results: Results) -> Inputs:
     return Inputs(values={"repository": ctx.target})
 
 
-def run(ctx: Context, _results: Results, tell: Tell) -> Verified:
-    found = verify(ctx.registry, ctx.repository, ctx.version)
+def run(ctx: Context, results: Results, tell: Tell) -> Verified:
+    published = Digest(results[module.STAGE].digest)
+    found = verify(ctx.registry, ctx.repository, ctx.version, expected=published)
     for warning in found.warnings:
         tell("warning", text=f"{warning}; {warning.fix}")
     if found.errors:

@@ -3,20 +3,21 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from orchestrator import yamldoc
 from orchestrator.artifacts import DIGESTS_FILE
 from orchestrator.errors import ConfigError
 from orchestrator.model import Digest, ModuleName
-from orchestrator.module import FIELDS, IMAGE_ASKED
-from orchestrator.registry.image import Entry
+from orchestrator.module import FIELDS, asked_images
+from orchestrator.registry.layer import Entry
 from orchestrator.schema import Record, check, suggestion
+from orchestrator.verify import files
 from orchestrator.verify.finding import Verification
+from orchestrator.verify.schemas import check_schemas
 from orchestrator.verify.unpack import Unpacked
 
 _KEY: Final = re.compile(r"[a-z0-9][A-Za-z0-9.]*")
-_CONVERSION: Final = re.compile(r"openapi/conversions/(.+)")
 _LARGE: Final = 100 * 1024 * 1024
 _AGAIN: Final = "publish the module with orchestrator build"
 
@@ -40,13 +41,8 @@ def check_release(release: Unpacked, version: str, found: Verification) -> None:
             )
     if "module.yaml" not in release.files:
         found.error(4, f"{name} has no module.yaml: stage and requirements go unseen", _AGAIN)
-    changelog = release.files.get("changelog.yaml")
-    if changelog:
-        document = yamldoc.load(changelog, "changelog.yaml", ambiguous=False)
-        if document.findings or not isinstance(document.value, dict):
-            found.warn(
-                4, f"{name}: changelog.yaml is not a map: it will be shown empty", "mend the file"
-            )
+    for finding in files.changelog("changelog.yaml", release.files.get("changelog.yaml", b"")):
+        found.warn(4, f"{name}: {finding}", "mend the file")
 
 
 def check_pair(module: Unpacked, release: Unpacked, found: Verification) -> None:
@@ -68,7 +64,7 @@ def check_module(module: Unpacked, name: str, version: str, found: Verification)
     _names(module, name, found)
     _definition(module, version, found)
     check_extraction(module, found)
-    _schemas(module.files, reference, found)
+    check_schemas(module, found)
     size = sum(layer.size for layer in module.manifest.layers)
     if size > _LARGE:
         found.warn(
@@ -107,20 +103,8 @@ def _definition(module: Unpacked, version: str, found: Verification) -> None:
         # The controller passes over keys that it does not know.
         report = found.warn if "unknown key" in problem.message else found.error
         report(5, f"{module.reference}: {problem}", "mend module.yaml")
-    update = document.value.get("update") if isinstance(document.value, dict) else None
-    steps = update.get("versions") if isinstance(update, dict) else None
-    for step in steps if isinstance(steps, list) else ():
-        to = str(step.get("to")) if isinstance(step, dict) else ""
-        if re.fullmatch(r"[0-9.]+", to) and _above(to, version):
-            found.error(
-                5, f"{module.reference}: update.versions leads to {to}, above {version}", "mend it"
-            )
-
-
-def _above(step: str, version: str) -> bool:
-    ours = [int(part) for part in re.findall(r"\d+", version)[:3]]
-    theirs = [int(part) for part in step.split(".") if part]
-    return bool(ours) and theirs > ours[: len(theirs)]
+    for finding in files.steps_above(document, version):
+        found.error(5, f"{module.reference}: {finding.message}", "mend it")
 
 
 def check_extraction(module: Unpacked, found: Verification) -> None:
@@ -145,8 +129,7 @@ def _extract(entry: Entry, made: set[str], module: Unpacked, found: Verification
         parent = name.rpartition("/")[0]
         if parent and parent not in made:
             found.error(6, f"{where}: its directory has no entry before it in its layer", _AGAIN)
-        hook = name.startswith("hooks/") and name.endswith((".sh", ".py", "hooks", "-hooks"))
-        if (name == "enabled" or hook) and not entry.mode & 0o100:
+        if files.is_program(name) and not entry.mode & 0o100:
             found.error(6, f"{where}: it cannot be executed", "chmod +x and commit")
     else:
         found.error(6, f"{where}: DKP drops or refuses what is no file and no directory", _AGAIN)
@@ -157,32 +140,6 @@ def _prefixes(image: Unpacked, rule: int, found: Verification) -> None:
         found.error(
             rule, f"{image.reference}: names begin with ./ or /: d8 mirror misses them", _AGAIN
         )
-
-
-def _schemas(files: Mapping[str, bytes], reference: object, found: Verification) -> None:
-    for path in ("openapi/config-values.yaml", "openapi/values.yaml", "openapi/settings.yaml"):
-        if path not in files:
-            continue
-        document = yamldoc.load(files[path], path, ambiguous=False)
-        value: Any = document.value
-        if document.findings or not isinstance(value, dict) or value.get("type") != "object":
-            found.error(10, f"{reference}: {path} is no schema of type object", "mend it")
-        elif "registry" in (value.get("properties") or {}) and path == "openapi/values.yaml":
-            found.warn(
-                10,
-                f"{reference}: {path}: DKP puts its own `registry` in place of yours",
-                "rename it",
-            )
-    numbers = []
-    for path in files:
-        if step := _CONVERSION.fullmatch(path):
-            number = re.fullmatch(r"v([1-9][0-9]*)\.yaml", step[1])
-            if number is None:
-                found.error(10, f"{reference}: {path} is not named vN.yaml", "rename it")
-            else:
-                numbers.append(int(number[1]))
-    if numbers and sorted(numbers) != list(range(min(numbers), min(numbers) + len(numbers))):
-        found.error(10, f"{reference}: openapi/conversions has a gap: {sorted(numbers)}", "fill it")
 
 
 def read_digests(module: Unpacked, found: Verification) -> dict[str, Digest]:
@@ -213,23 +170,18 @@ def read_digests(module: Unpacked, found: Verification) -> dict[str, Digest]:
 
 def check_templates(module: Unpacked, digests: Mapping[str, Digest], found: Verification) -> None:
     """Rule 9, both ways; a name that is put together in a template cannot be seen."""
-    templates = {
-        path: data.decode(errors="replace")
-        for path, data in module.files.items()
-        if path.startswith("templates/")
-    }
     asked: set[str] = set()
-    for path, text in sorted(templates.items()):
-        for name in IMAGE_ASKED.findall(text):
-            asked.add(name)
-            if name not in digests:
-                found.error(
-                    9,
-                    f"{module.reference}: {path} asks for the image {name}, which has no digest"
-                    + suggestion(name, digests),
-                    "name the image as its key, or build it",
-                )
-    whole = "\n".join(templates.values())
+    for path, _line, name in asked_images(module.files):
+        asked.add(name)
+        if name not in digests:
+            found.error(
+                9,
+                f"{module.reference}: {path} asks for the image {name}, which has no digest"
+                + suggestion(name, digests),
+                "name the image as its key, or build it",
+            )
+    templates = [path for path in module.files if path.startswith("templates/")]
+    whole = "\n".join(module.files[path].decode(errors="replace") for path in templates)
     for key in sorted(digests.keys() - asked):
         if templates and key not in whole:
             found.warn(9, f"{module.reference}: no template uses the image {key}", "remove it?")

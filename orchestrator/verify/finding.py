@@ -1,10 +1,12 @@
 """Findings of a verification, and their forms for machines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
+
+from orchestrator.model import escape_control
 
 SCHEMA: Final = 1
 
@@ -36,6 +38,7 @@ RULES: Final = {
 class Level(StrEnum):
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -67,6 +70,10 @@ class Verification:
 
     def warn(self, rule: int, message: str, fix: str) -> None:
         self._add(rule, Level.WARNING, message, fix)
+
+    def note(self, rule: int, message: str, fix: str) -> None:
+        """Worth knowing, and nothing wrong."""
+        self._add(rule, Level.NOTE, message, fix)
 
     def _add(self, rule: int, level: Level, message: str, fix: str) -> None:
         found = Violation(rule=rule, level=level, message=message, fix=fix)
@@ -106,25 +113,41 @@ def as_json(verification: Verification) -> dict[str, Any]:
 
 def as_junit(verification: Verification) -> str:
     """A test case a rule: errors fail, warnings go to its output."""
+    violations = sorted(verification.violations)
+    return junit(
+        f"verify {verification.reference}",
+        {
+            f"{rule}. {title}": [
+                (each.level, each.message, each.fix) for each in violations if each.rule == rule
+            ]
+            for rule, title in RULES.items()
+        },
+    )
+
+
+def junit(suite: str, cases: Mapping[str, Sequence[tuple[Level, str, str]]]) -> str:
+    """JUnit XML: what was found by case, as level, message and what to do."""
+    failed = [name for name, found in cases.items() if any(e[0] is Level.ERROR for e in found)]
+    name = _attribute(suite)
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
-    failed = {each.rule for each in verification.errors}
-    suite = quoteattr(f"verify {verification.reference}")
-    lines.append(f'<testsuite name={suite} tests="{len(RULES)}" failures="{len(failed)}">')
-    for rule, title in RULES.items():
-        own = [each for each in sorted(verification.violations) if each.rule == rule]
-        lines.append(f"  <testcase classname={suite} name={quoteattr(f'{rule}. {title}')}>")
-        lines += _cases(own)
+    lines.append(f'<testsuite name={name} tests="{len(cases)}" failures="{len(failed)}">')
+    for title, found in cases.items():
+        lines.append(f"  <testcase classname={name} name={_attribute(title)}>")
+        for level, message, fix in found:
+            text = escape(_legal(f"{message}\n{fix}"))
+            if level is Level.ERROR:
+                lines.append(f"    <failure message={_attribute(message)}>{text}</failure>")
+            else:
+                lines.append(f"    <system-out>{text}</system-out>")
         lines.append("  </testcase>")
     lines.append("</testsuite>")
     return "\n".join(lines) + "\n"
 
 
-def _cases(own: Sequence[Violation]) -> list[str]:
-    lines = []
-    for each in own:
-        text = escape(f"{each.message}\n{each.fix}")
-        if each.level is Level.ERROR:
-            lines.append(f"    <failure message={quoteattr(each.message)}>{text}</failure>")
-        else:
-            lines.append(f"    <system-out>{text}</system-out>")
-    return lines
+def _attribute(text: str) -> str:
+    return quoteattr(_legal(text))
+
+
+def _legal(text: str) -> str:
+    """XML has no way to write a control character."""
+    return "\n".join(map(escape_control, text.split("\n")))

@@ -3,13 +3,14 @@
 import re
 from typing import Final
 
-from orchestrator.errors import ConfigError, RegistryError
+from orchestrator.errors import ConfigError, RegistryError, VerificationError
 from orchestrator.model import Channel, Digest, ModuleName, Reference, Repository, is_release
 from orchestrator.registry.client import Registry
 from orchestrator.registry.manifest import MANIFEST_TYPES, Manifest, parse_json
 from orchestrator.schema import suggestion
 from orchestrator.verify import contents
 from orchestrator.verify.finding import Verification
+from orchestrator.verify.schemas import check_required
 from orchestrator.verify.unpack import Unpacked, unpack
 
 MODULE_ANNOTATION: Final = "io.deckhouse.orchestrator.module"
@@ -20,9 +21,17 @@ _BUILD: Final = "orchestrator build"
 
 
 def verify(
-    registry: Registry, repository: Repository, tag: str, *, deep: bool = False
+    registry: Registry,
+    repository: Repository,
+    tag: str,
+    *,
+    deep: bool = False,
+    expected: Digest | None = None,
 ) -> Verification:
-    """Every rule over `R/M:tag`, or over the channel `tag`; `deep` downloads and hashes all blobs."""
+    """Every rule over `R/M:tag`, or over the channel `tag`; `deep` downloads and hashes all blobs.
+
+    `expected` is the digest that the module image of a version is known to have.
+    """
     channel = tag in set(Channel)
     found = Verification(reference=f"{repository}{'/release' if channel else ''}:{tag}")
     releases = repository / "release"
@@ -34,8 +43,10 @@ def verify(
     elif not is_release(tag) and (close := suggestion(tag, list(Channel))):
         found.warn(14, f"{tag} is taken for a version{close}", "check the name")
     found.version = version
-    module = unpack(registry, repository.tagged(version), found, 13)
-    release = unpack(registry, releases.tagged(version), found, 13)
+    module, release = registry.map(
+        lambda reference: unpack(registry, reference, found, 13),
+        (repository.tagged(version), releases.tagged(version)),
+    )
     if release is not None:
         contents.check_release(release, version, found)
         _media_types(release.manifest, release.reference, found)
@@ -52,7 +63,28 @@ def verify(
                 f"one of them was moved: publish a new version, or {_BUILD} --force",
             )
     _catalog(registry, repository, found)
+    if expected is not None and module is not None and module.digest != expected:
+        found.error(
+            12,
+            f"{module.reference} is {module.digest}, not {expected}",
+            "it was moved: publish a new version; clusters may hold either",
+        )
+    if is_release(version):
+        _unmoved(registry, [image for image in (module, release) if image is not None], found)
     return found
+
+
+def _unmoved(registry: Registry, images: list[Unpacked], found: Verification) -> None:
+    """Rule 12: the tags still name what was read."""
+    heads = registry.map(registry.head, [image.reference for image in images])
+    for image, head in zip(images, heads, strict=True):
+        if head is None or head.digest != image.digest:
+            now = head.digest if head else "gone"
+            found.error(
+                12,
+                f"{image.reference} was {image.digest} and is {now}: it moved while it was read",
+                "see who else publishes this version, and verify again",
+            )
 
 
 def _channel(registry: Registry, releases: Repository, channel: str, found: Verification) -> str:
@@ -93,6 +125,7 @@ def _module(registry: Registry, module: Unpacked, found: Verification, *, deep: 
         sorted(keys),
     )
     tags, released = registry.map(registry.tags, (repository, repository / "release"))
+    check_required(registry, module, set(tags) & set(released), found)
     _pairs(repository, tags, released, found)
     _kept(registry, repository, keys, tags, found)
     _attestations(module, tags, found)
@@ -127,7 +160,11 @@ def check_image(
         if not registry.has_blob(repository, blob.digest):
             found.error(8, f"{where}: its blob {blob.digest} is not there", _BUILD)
         elif deep:
-            size = sum(map(len, registry.blob(repository, blob.digest)))
+            try:
+                size = registry.read(repository, blob.digest, blob.size, lambda b: sum(map(len, b)))
+            except VerificationError as error:
+                found.error(8, f"{where}: {error.message}", _BUILD)
+                continue
             if size != blob.size:
                 found.error(8, f"{where}: its blob {blob.digest} has {size} bytes", _BUILD)
 

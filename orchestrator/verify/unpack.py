@@ -1,17 +1,16 @@
 """An image read back: its manifest, its layers' entries, and its files as DKP flattens them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from orchestrator.errors import RegistryError, VerificationError
 from orchestrator.model import Digest, Reference
 from orchestrator.registry.client import Registry
-from orchestrator.registry.image import Entry, entries
-from orchestrator.registry.manifest import Descriptor, Manifest, parse_json
+from orchestrator.registry.layer import Entry, read_layers
+from orchestrator.registry.manifest import Manifest, parse_json
 from orchestrator.verify.finding import Verification
 
-LIMIT: Final = 512 * 1024 * 1024
 _CONFIG_LIMIT: Final = 4 * 1024 * 1024
 
 
@@ -45,12 +44,13 @@ def unpack(
             "publish a single linux/amd64 image: every reader takes only that one",
         )
         return None
-    blobs = [manifest.config, *manifest.layers]
-    found.blobs += len(blobs)
+    found.blobs += 1 + len(manifest.layers)
     try:
-        data = registry.map(lambda blob: _blob(registry, reference, blob), blobs)
-        config = parse_json(data[0], f"the config of {reference}")
-        layers = [entries(layer) for layer in data[1:]]
+        config = parse_json(
+            registry.read_blob(reference.repository, manifest.config.digest, _CONFIG_LIMIT),
+            f"the config of {reference}",
+        )
+        layers = read_layers(registry, reference.repository, manifest.layers, wanted=_is_read)
     except (VerificationError, RegistryError) as error:
         if error.exit_code == 75:
             raise
@@ -66,26 +66,34 @@ def unpack(
     )
 
 
-def _blob(registry: Registry, reference: Reference, blob: Descriptor) -> bytes:
-    data = registry.read_blob(reference.repository, blob.digest, LIMIT)
-    if len(data) != blob.size:
-        raise VerificationError(
-            f"the blob {blob.digest} has {len(data)} bytes, its manifest says {blob.size}"
-        )
-    return data
+def _is_read(name: str) -> bool:
+    """Whether a rule looks into this file; of others the names are enough."""
+    path = name.removeprefix("./")
+    at_root = "/" not in path and path.endswith((".yaml", ".json"))
+    return at_root or path.startswith(("openapi/", "templates/"))
 
 
 def _flatten(layers: Sequence[Sequence[Entry]]) -> dict[str, bytes]:
     """Files by name as `mutate.Extract` of go-containerregistry gives them: whiteouts applied."""
     files: dict[str, bytes] = {}
     for layer in layers:
+        gone = {path for entry in layer if (path := _whiteout(entry.name))}
+        if gone:
+            files = {path: data for path, data in files.items() if gone.isdisjoint(_within(path))}
         for entry in layer:
-            name = entry.name.removeprefix("./")
-            folder, _, last = name.rpartition("/")
-            if last.startswith(".wh."):
-                gone = f"{folder}/{last.removeprefix('.wh.')}".lstrip("/")
-                for path in [p for p in files if p == gone or p.startswith(f"{gone}/")]:
-                    del files[path]
-            elif entry.is_file:
-                files[name] = entry.data
+            if entry.is_file and not _whiteout(entry.name):
+                files[entry.name.removeprefix("./")] = entry.data
     return files
+
+
+def _whiteout(name: str) -> str:
+    """The path that an entry takes away from the layers below; empty where it is no such entry."""
+    folder, _, last = name.removeprefix("./").rpartition("/")
+    return f"{folder}/{last.removeprefix('.wh.')}".lstrip("/") if last.startswith(".wh.") else ""
+
+
+def _within(path: str) -> Iterator[str]:
+    """A path and all directories above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]

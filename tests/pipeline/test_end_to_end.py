@@ -3,9 +3,12 @@
 import io
 import json
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -313,3 +316,35 @@ def test_the_report_is_written(project: Project) -> None:
     assert bundle["DockerImageName"].endswith("/modules/echo:v1.0.0")
     data = json.loads(project.run("build", "-o", "json").out)
     assert data["image"]["digest"] == report["image"]["digest"]
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_one_signal_is_enough_while_a_registry_is_silent(
+    project: Project, registry: RealRegistry, images: int
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        base = f"127.0.0.1:{silent.getsockname()[1]}/base/image:1"
+        for number in range(images):
+            project.write(f"images/waits{number}/Dockerfile", f"FROM {base}\n")
+        project.commit()
+        with subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", "build", "--tag", "main"],
+            cwd=project.directory,
+            env={**project.base_env(), **project.env},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as child:
+            silent.settimeout(60)
+            asked = [silent.accept()[0] for _ in range(images)]
+            started = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=60)
+        for connection in asked:
+            connection.close()
+    assert time.monotonic() - started < 15
+    assert child.returncode == 130
+    assert "stopped by SIGINT" in err
+    assert "Traceback" not in err
+    assert "Fatal" not in err

@@ -153,6 +153,34 @@ def test_a_readonly_registry(plain: Project, tmp_path: Path) -> None:
         )
 
 
+def test_configuration_and_registry_are_refused_at_once(plain: Project, tmp_path: Path) -> None:
+    plain.write("module.yaml", "name: echo\nstage: Nowhere\n")
+    plain.commit(tag="v1.0.1")
+    with real_registry(tmp_path / "maintained", readonly=True) as registry:
+        plain.env["MODULES_MODULE_SOURCE"] = f"{registry.address}/modules"
+        done = plain.run("build", "--tag", "v1.0.1")
+        refused(
+            done,
+            78,
+            "module.yaml:2: stage",
+            "/modules/echo: cannot be written",
+            "/modules/echo/release: cannot be written",
+            "/modules: cannot be written",
+        )
+        registry.forget()
+        assert "cannot be written" not in plain.run("plan", "--tag", "v1.0.1").err
+        assert registry.requests() == []
+    done = plain.run("build", "--tag", "v1.0.1")
+    refused(done, 78, "module.yaml:2: stage", "/modules: cannot be asked", "connection refused")
+
+
+def test_the_builder_and_the_registry_refuse_at_once(plain: Project, tmp_path: Path) -> None:
+    with real_registry(tmp_path / "maintained", readonly=True) as registry:
+        plain.env["MODULES_MODULE_SOURCE"] = f"{registry.address}/modules"
+        done = plain.run("build", "--", "--log-verbose")
+        refused(done, 78, "the builder is buildah", "/modules/echo: cannot be written")
+
+
 def test_a_taken_port(plain: Project) -> None:
     import socket
 

@@ -205,3 +205,43 @@ def test_the_real_werf(tmp_path: Path, registry: RealRegistry) -> None:
     shutil.rmtree(project.directory / ".orchestrator")
     third = project.run("build", "--builder", "werf", timeout=600)
     assert third.last == done.last
+
+
+INDEX = """
+import json, sys
+from pathlib import Path
+from orchestrator.model import Reference
+from orchestrator.registry.manifest import OCI_INDEX
+from tests.unit.registry.conftest import connect
+report = Path(sys.argv[1])
+value = json.loads(report.read_text())
+record = value["Images"]["backend"]
+place = Reference.parse(f"{record['DockerRepo']}@{record['DockerImageDigest']}")
+registry = connect()
+child = registry.head(place)
+index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child.to_json()]}
+tag = place.repository.tagged(record["DockerTag"][:56])
+record["DockerImageDigest"] = registry.put_manifest(tag, json.dumps(index).encode(), OCI_INDEX)
+record["DockerTag"], record["TargetPlatform"] = tag.tag, ""
+record["Stages"] = [{"Name": f"dockerfile ({name})"} for name in ("linux/amd64", "linux/arm64")]
+report.write_text(json.dumps(value))
+"""
+
+
+def test_an_index_of_platforms_is_refused_before_anything_names_it(
+    werf: Project, registry: RealRegistry, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "werf"
+    (tmp_path / "index.py").write_text(INDEX)
+    program.write_text(
+        f'#!/bin/sh\n{sys.executable} {STANDIN} "$@" || exit $?\n[ "$1" = build ] || exit 0\n'
+        f"PYTHONPATH={ROOT} exec {sys.executable} {tmp_path}/index.py .orchestrator/werf-report.json\n"
+    )
+    done = werf.run("build")
+    assert done.code == 1
+    assert "image backend is an index of several platforms (linux/amd64, linux/arm64)" in done.err
+    assert "WERF_PLATFORM" in done.err
+    names = json.loads(registry.get("/v2/modules/echo/tags/list"))["tags"]
+    assert names
+    assert "v1.0.0" not in names
+    assert registry.tags("modules") == registry.tags("modules/echo/release") == {}

@@ -28,11 +28,12 @@ def test_any_name_has_a_key(name: str) -> None:
 
 def test_collisions_and_lost_keys_are_all_told() -> None:
     with pytest.raises(ConfigError) as caught:
-        artifacts.image_keys(["a/x", "b/x", "a__b", "foo-bar", "fooBar", "fine"])
+        artifacts.image_keys(["a/x", "b/x", "a__b", "foo-bar", "fooBar", "fine", ""])
     said = caught.value.details or ""
     assert "images a/x, b/x: they share the key x" in said
     assert "images foo-bar, fooBar: they share the key fooBar" in said
     assert "image a__b: its key a_B holds _" in said
+    assert "image ~: its name gives no key" in said
     assert "fine" not in said
 
 

@@ -64,6 +64,26 @@ def test_a_dirty_snapshot_leaves_the_index_alone(project: Project, runner: Local
     assert clean.dirty == found.dirty
 
 
+@pytest.mark.parametrize("mode", ["--cone", "--no-cone"])
+def test_a_dirty_sparse_checkout_keeps_what_is_not_checked_out(
+    project: Project, runner: LocalRunner, mode: str
+) -> None:
+    project.write("images/app/Dockerfile", "FROM scratch\n")
+    project.write("docs/README.md", "x")
+    project.commit()
+    project.git("sparse-checkout", "set", mode, "images")
+    assert not (project.directory / "docs").exists()
+    project.write("images/app/Dockerfile", "FROM other\n")
+    project.write("docs/new.md", "x")
+    before = project.git("status", "--porcelain")
+    found = git.snapshot(runner, project.directory, with_dirty=True)
+    assert project.git("status", "--porcelain") == before
+    tree = git.Tree(runner, project.directory, found.tree)
+    assert {"docs/README.md", "docs/new.md", "module.yaml"} <= set(tree.paths())
+    assert tree.read("images/app/Dockerfile") == b"FROM other\n"
+    assert found.dirty == ("docs/new.md", "images/app/Dockerfile")
+
+
 def test_a_module_below_the_top(project: Project, runner: LocalRunner) -> None:
     project.write("modules/echo/module.yaml", "name: echo\n")
     project.commit()

@@ -10,7 +10,7 @@ import orchestrator
 PACKAGE = Path(orchestrator.__file__).parent
 # Lowest first; a module may import its own layer and those before it.
 LAYERS = (
-    ("orchestrator", "errors", "events", "fsio", "model", "redact"),
+    ("orchestrator", "errors", "events", "fsio", "model", "parallel", "redact"),
     ("process", "registry"),
     (
         "adoption",

@@ -55,6 +55,14 @@ def test_names_of_secrets(name: str) -> None:
     assert secrets({name: "hidden-value"}) == ["hidden-value"]
 
 
+def test_a_secret_of_digits_is_masked_as_a_word() -> None:
+    environ = {"PIN_TOKEN": "1234567", "SHORT_TOKEN": "12345", "CI_JOB_ID": "7654321"}
+    said = "pin 1234567, (1234567) =1234567; sha256:ab1234567cd 91234567 1234567890 12345 7654321"
+    assert mask(said, environ) == (
+        "pin ***, (***) =***; sha256:ab1234567cd 91234567 1234567890 12345 7654321"
+    )
+
+
 def test_a_secret_of_many_lines_is_masked_line_by_line() -> None:
     """Error messages are printed a line at a time."""
     environ = {"SSH_PRIVATE_KEY": "-----BEGIN\nfirst-line\n  second-line\n"}

@@ -73,6 +73,12 @@ def test_only_the_docker_fields_are_needed() -> None:
         b'{"Images": {"a": 1}}',
         b'{"Images": {"a": {"DockerRepo": "r.io/m", "DockerTag": "t", "DockerImageDigest": ""}}}',
         b'{"Images": {"a": {"DockerRepo": ":x", "DockerTag": "t", "DockerImageDigest": "sha256:0"}}}',
+        b'{"Images": null}',
+        b'{"Images": {"a": {"DockerRepo": "r.io/m", "DockerImageDigest": "sha256:%s"}}}'
+        % (b"0" * 64),
+        b'{"Images": {"a": {"DockerRepo": "r.io/m", "DockerTag": "a b", "DockerImageDigest": "sha256:%s"}}}'
+        % (b"0" * 64),
+        b'{"Images": {"a": {"DockerTag": "t", "DockerImageDigest": "sha256:%s"}}}' % (b"0" * 64),
         b"[" * 100_000,
         b"\xff",
     ],
@@ -80,6 +86,18 @@ def test_only_the_docker_fields_are_needed() -> None:
 def test_a_useless_report_is_a_clear_error(data: bytes) -> None:
     with pytest.raises(BuildFailed, match="build report of werf cannot be used"):
         parse_report(data, builder="werf")
+
+
+def test_an_image_in_the_local_storage_of_werf() -> None:
+    """Without a repository werf names images PROJECT:DIGEST-TIME, and they have no digest."""
+    record = {
+        "DockerRepo": "echo",
+        "DockerTag": "319d1a67d19546aa6150799a1484b2d77eeddd9106275af8bfc4575b-1795225159892",
+        "DockerImageDigest": "",
+        "DockerImageName": "echo:319d1a67d19546aa6150799a1484b2d77eeddd9106275af8bfc4575b-1795225159892",
+    }
+    with pytest.raises(BuildFailed, match=r"image ~ has no digest.*storage \(echo\)"):
+        parse_report(json.dumps({"Images": {"": record}}).encode(), builder="werf")
 
 
 @given(

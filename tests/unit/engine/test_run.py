@@ -283,6 +283,39 @@ def test_selections(world: World) -> None:
         execute(world, Selection(first="push", last="upper"))
 
 
+@pytest.mark.parametrize(
+    ("selection", "says"),
+    [
+        (
+            Selection(last="upper", forced=frozenset({"push"})),
+            "--force push is beside what --until",
+        ),
+        (
+            Selection(first="push", forced=frozenset({"upper"})),
+            "--force upper is beside what --from",
+        ),
+        (Selection(first="push", forced=frozenset({"push", "upper"})), "--force upper is beside"),
+    ],
+)
+def test_force_beside_the_selection_is_refused(
+    world: World, selection: Selection, says: str
+) -> None:
+    with pytest.raises(UsageError, match=says) as caught:
+        execute(world, selection)
+    assert caught.value.hint
+    assert "upper, count, push" in caught.value.hint
+    assert world.ran == []
+
+
+def test_all_forced_are_all_selected(world: World) -> None:
+    execute(world, Selection())
+    everything = frozenset({"upper", "count", "push"})
+    execute(world, Selection(first="count", forced=everything))
+    assert world.ran == ["count", "push"]
+    execute(world, Selection(last="count", forced=everything))
+    assert world.ran == ["upper", "count"]
+
+
 def test_from_needs_what_was_before(world: World) -> None:
     with pytest.raises(UsageError, match="stage upper has to run first: never ran"):
         execute(world, Selection(first="push"))

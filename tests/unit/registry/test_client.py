@@ -68,7 +68,7 @@ def test_blobs_are_hashed_while_read_and_bounded(client: Registry, repository: R
     digest = Digest(sha256(data))
     assert client.put_blob(repository, digest, len(data), lambda: [data[:1000], data[1000:]])
     assert not client.put_blob(repository, digest, len(data), lambda: [data])
-    assert b"".join(client.blob(repository, digest)) == data
+    assert b"".join(client.blob(repository, digest, len(data))) == data
     with pytest.raises(VerificationError, match="larger than"):
         client.read_blob(repository, digest, 100)
 
@@ -229,7 +229,7 @@ def test_a_wrong_blob_is_found_at_its_end() -> None:
         lying(lambda handler: reply(handler, 200, b"other")) as host,
         pytest.raises(VerificationError, match="the blob has the digest"),
     ):
-        list(connect().blob(Repository.parse(f"{host}/m"), Digest(sha256(b"mine"))))
+        list(connect().blob(Repository.parse(f"{host}/m"), Digest(sha256(b"mine")), 100))
 
 
 def test_half_an_answer_is_transient() -> None:

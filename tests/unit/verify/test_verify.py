@@ -13,11 +13,12 @@ import pytest
 
 from orchestrator.errors import RegistryError
 from orchestrator.fsio import sha256
-from orchestrator.model import Repository
+from orchestrator.model import Digest, Repository
 from orchestrator.registry.client import Registry
 from orchestrator.registry.copy import copy
 from orchestrator.registry.image import LayerFile, assemble, push
 from orchestrator.registry.manifest import OCI_INDEX, OCI_MANIFEST
+from orchestrator.verify import around
 from orchestrator.verify.finding import RULES, Verification, as_json, as_junit
 from orchestrator.verify.run import MODULE_ANNOTATION, verify
 from tests.harness import RealRegistry, real_registry
@@ -110,7 +111,7 @@ def test_nothing_is_wrong(version: Version) -> None:
         (3, {"Chart.yaml": b"name: other\n"}, "error: .*Chart.yaml names 'other'"),
         (4, {"release/module.yaml": None}, "error: .*no module.yaml"),
         (4, {"release/module.yaml": b"name: echo\n"}, "error: module.yaml differs"),
-        (4, {"release/changelog.yaml": b"- a\n"}, "warning: .*changelog.yaml is not a map"),
+        (4, {"release/changelog.yaml": b"- a\n"}, "warning: .*changelog.yaml:1: not a map"),
         (5, {"module.yaml": None}, "error: .*no module.yaml"),
         (5, {"module.yaml": b"name: echo\nstage: X\n"}, "error: .*stage"),
         (5, {"module.yaml": b"name: echo\nnew: 1\n"}, "warning: .*unknown key"),
@@ -302,3 +303,140 @@ def test_a_source_that_may_not_be_listed(version: Version, monkeypatch: pytest.M
 
     monkeypatch.setattr(version.registry, "tags", tags)
     assert set(told(version.found())) == {20}
+
+
+CONFIG = "openapi/config-values.yaml"
+
+
+def publish_before(version: Version, schema: bytes) -> None:
+    """v0.9.0 with these settings."""
+    files = [LayerFile(path="module.yaml", data=MODULE_YAML), LayerFile(path=CONFIG, data=schema)]
+    image = assemble(files, annotations={}, created=None)
+    push(version.registry, image, version.repository.tagged("v0.9.0"))
+    push(version.registry, image, (version.repository / "release").tagged("v0.9.0"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        (b"type: object\nproperties: {n: {type: integer, default: x}}\n", "n.default does not fit"),
+        (b"type: object\nproperties: {n: {enum: [a], default: b}}\n", "is none of a"),
+        (
+            b"type: object\nproperties: {pattern: {type: string, default: 1}}\n",
+            "not of type string",
+        ),
+        (b"type: object\ndefault: {n: 1}\nproperties: {n: {type: string}}\n", "not of type string"),
+    ],
+)
+def test_defaults_that_do_not_fit(version: Version, schema: bytes, says: str) -> None:
+    version.module[CONFIG] = schema
+    version.publish()
+    (violation,) = version.found().errors
+    assert violation.rule == 10
+    assert says in violation.message
+
+
+def test_a_pattern_cannot_hold_verify_up(version: Version) -> None:
+    version.module[CONFIG] = (
+        b"type: object\nproperties: {n: {type: string, pattern: '^(a+)+$', default: %s!}}\n"
+        % (b"a" * 60)
+    )
+    version.publish()
+    assert version.found().errors == []
+
+
+def test_a_setting_that_is_required_from_now_on(version: Version) -> None:
+    publish_before(version, b"type: object\nrequired: [a]\nproperties: {a: {type: string}}\n")
+    version.module[CONFIG] = (
+        b"type: object\nrequired: [a, b, c]\n"
+        b"properties: {a: {type: string}, b: {type: string}, c: {type: string, default: x}}\n"
+    )
+    version.publish()
+    found = version.found()
+    assert found.errors == []
+    (warning,) = found.warnings
+    assert warning.rule == 10
+    assert f"{CONFIG}: b is required, was not so in v0.9.0, and has no default" in warning.message
+
+
+def test_a_digest_that_was_not_expected(version: Version) -> None:
+    version.publish()
+    there = version.registry.head(version.repository.tagged(V))
+    assert there is not None
+    assert verify(version.registry, version.repository, V, expected=there.digest).errors == []
+    other = Digest("sha256:" + "1" * 64)
+    (error,) = verify(version.registry, version.repository, V, expected=other).errors
+    assert (error.rule, error.message.endswith(f"is {there.digest}, not {other}")) == (12, True)
+
+
+def test_a_version_that_moves_while_it_is_read(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version.publish()
+    before = version.found().digest
+    listed = version.registry.tags
+    other = assemble([LayerFile(path="x", data=b"")], annotations={}, created=None)
+
+    def tags(repository: Repository) -> list[str]:
+        push(version.registry, other, version.repository.tagged(V))
+        return listed(repository)
+
+    monkeypatch.setattr(version.registry, "tags", tags)
+    assert told(version.found())[12] == (
+        f"error: {version.repository}:{V} was {before} and is {other.digest}: "
+        "it moved while it was read"
+    )
+
+
+def around_of(version: Version) -> list[str]:
+    found = version.found()
+    assert found.errors == []
+    around.check_channels(version.registry, version.repository, found)
+    assert found.errors == []
+    return [each.message for each in found.warnings if each.rule == 18]
+
+
+def test_what_channels_hold_is_kept(version: Version) -> None:
+    version.publish()
+    releases = version.repository / "release"
+    copy(version.registry, releases.tagged(V), releases.tagged("alpha"))
+    assert around_of(version) == []
+    files = [LayerFile(path="version.json", data=b'{"version":"v0.9.0"}')]
+    release = assemble(files, annotations={}, created=None)
+    for channel in ("beta", "stable"):
+        push(version.registry, release, releases.tagged(channel))
+    assert around_of(version) == [
+        f"v0.9.0 of beta, stable: {releases}:v0.9.0 is not there",
+        f"v0.9.0 of beta, stable: {version.repository}:v0.9.0 is not there",
+    ]
+    gone = "sha256:" + "2" * 64
+    digests = json.dumps({"app": str(version.app), "old": gone}).encode()
+    files = [LayerFile(path="images_digests.json", data=digests)]
+    module = assemble(files, annotations={}, created=None)
+    push(version.registry, module, version.repository.tagged("v0.9.0"))
+    push(version.registry, release, releases.tagged("v0.9.0"))
+    assert around_of(version) == [f"v0.9.0 of beta, stable: its image old ({gone}) is not there"]
+    bad = assemble(
+        [LayerFile(path="images_digests.json", data=b"[]")], annotations={}, created=None
+    )
+    push(version.registry, bad, version.repository.tagged("v0.9.0"))
+    assert "cannot be read" in around_of(version)[0]
+
+
+def test_readers_without_credentials(version: Version, tmp_path: Path) -> None:
+    version.publish()
+    found = version.found()
+    around.check_anonymous(connect(), version.repository, found)
+    assert found.violations == []
+    auth = f"auth: {{htpasswd: {{realm: test, path: {tmp_path}/htpasswd}}}}\n"
+    with real_registry(tmp_path / "closed", extra=auth) as closed:
+        repository = Repository.parse(f"{closed.address}/modules/echo")
+        around.check_anonymous(connect(), repository, found)
+    assert found.errors == found.warnings == []
+    (note,) = found.violations
+    assert (note.rule, note.level) == (20, "note")
+    assert note.message == (
+        f"{repository}:{V}, {repository}/release:{V}, the modules of {repository.parent} "
+        "cannot be read without credentials"
+    )
+    assert as_json(found)["ok"]
