@@ -101,7 +101,7 @@ def test_the_lock_reads_back_and_is_stable() -> None:
      b'{"schema":1,"base_images":{"from":"","read":"","file":"","images":{"a":"b"}}}'],
 )  # fmt: skip
 def test_a_broken_lock(data: bytes) -> None:
-    with pytest.raises(ConfigError, match="orchestrator.lock cannot be read"):
+    with pytest.raises(ConfigError, match=r"orchestrator\.lock cannot be read"):
         lock.read(data)
 
 
