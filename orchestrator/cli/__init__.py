@@ -18,11 +18,15 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 # Short helps stand here, so that --help need not import the verbs and all that they need.
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
+    "cat": "Print a file of an image in the registry.",
+    "ls": "List modules of a source, images and releases of a module, files of an image.",
     "plan": "Say what a build would do, and why.",
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",
     "slugify": "Turn a text into a legal tag or name, as werf does.",
+    "tree": "Draw a module source: modules, versions, images, releases, channels.",
     "verify": "Check a published version or channel against every rule, from the registry alone.",
+    "version": "Print the version that a release channel holds.",
     "status": "Show settings with their origins, stages and what the registry holds.",
 }
 

@@ -211,6 +211,23 @@ class Registry:
 
         return self._retry.call(read)
 
+    def stream_blob(
+        self, repository: Repository, digest: Digest, read: Callable[[Iterator[bytes]], R]
+    ) -> R:
+        """What `read` makes of a blob's pieces, once its hash is checked; it starts anew where the
+
+        connection breaks.
+        """
+
+        def attempt() -> R:
+            chunks = self.blob(repository, digest)
+            made = read(chunks)
+            for _ in chunks:
+                pass
+            return made
+
+        return self._retry.call(attempt)
+
     def put_blob(self, repository: Repository, digest: Digest, size: int, body: Body) -> bool:
         """Store a blob that `body()` yields anew for every try; False where it was there."""
         if self.has_blob(repository, digest):
