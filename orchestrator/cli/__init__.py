@@ -19,6 +19,7 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
     "cat": "Print a file of an image in the registry.",
+    "diff": "Say what differs between two versions, or a version and the work tree.",
     "ls": "List modules of a source, images and releases of a module, files of an image.",
     "plan": "Say what a build would do, and why.",
     "registry": "Serve the local registry of this module.",

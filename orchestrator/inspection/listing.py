@@ -9,7 +9,7 @@ from orchestrator.artifacts import DIGESTS_FILE
 from orchestrator.errors import ConfigError, OrchestratorError, RegistryError
 from orchestrator.inspection.reader import Reader
 from orchestrator.inspection.tags import Kind, kind, ordered
-from orchestrator.model import Digest, Reference, Repository, is_release
+from orchestrator.model import Digest, Reference, Repository
 from orchestrator.registry.manifest import Manifest
 
 VERSION_FILE: Final = "version.json"
@@ -56,9 +56,9 @@ def modules(reader: Reader, source: Repository) -> list[str]:
             hint="check the name of the module source; a module gets into its list when it is "
             "published: orchestrator build",
         )
-    if any(map(is_release, found)):
+    if 2 * sum(kind(tag) in {Kind.VERSION, Kind.CONTENT} for tag in found) > len(found):
         raise OrchestratorError(
-            f"{source} holds versions, so it is a module and no module source",
+            f"{source} holds versions and images, so it is a module and no module source",
             hint=f"orchestrator ls images {source}, or ls modules {source.parent}",
         )
     return found
