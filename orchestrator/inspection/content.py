@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from orchestrator.artifacts import DIGESTS_FILE, bundle_paths
+from orchestrator.errors import VerificationError
 from orchestrator.fsio import sha256
 from orchestrator.inspection import listing
 from orchestrator.inspection.layers import Wanted
-from orchestrator.inspection.reader import TEXT_LIMIT, Reader
-from orchestrator.model import Channel, Digest, Reference, Repository
+from orchestrator.inspection.reader import TEXT_LIMIT, Reader, texts
+from orchestrator.model import Channel, Digest, Reference, Repository, is_release
 from orchestrator.module import Module
 
 _COMPARED: Final = ("openapi/", "crds/")
+_LARGEST: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +60,20 @@ def published(reader: Reader, reference: Reference) -> Content:
     repository, label = reference.repository, reference.tag or reference.target
     if reference.tag in set(Channel) and reference.digest is None:
         _, said = listing.release(reader, repository / "release", label)
+        if not is_release(said.version):
+            raise VerificationError(
+                f"{repository}/release:{label} names no version",
+                hint=f"see its rules: orchestrator verify {reference}",
+            )
         label = f"{label} ({said.version})"
         reference = repository.tagged(said.version)
     manifest = reader.manifest(reference)
-    found = reader.scan(manifest, repository, Wanted(keep=is_compared, hashed=True))
-    texts = {}
-    for name, content in found.contents.items():
-        with content:
-            content.seek(0)
-            texts[name] = content.read(TEXT_LIMIT)
-    digests = listing.digests(reader, manifest, reference)
+    wanted = Wanted(
+        keep=lambda path: path == DIGESTS_FILE or is_compared(path), limit=TEXT_LIMIT, hashed=True
+    )
+    found = reader.scan(manifest, repository, wanted)
+    data = texts(found)
+    digests = listing.digests(data.pop(DIGESTS_FILE, None))
     return Content(
         label=label,
         files={
@@ -77,10 +83,15 @@ def published(reader: Reader, reference: Reference) -> Content:
             for member in found.members
             if member.is_file and member.name != DIGESTS_FILE
         },
-        texts=texts,
+        texts=_readable(data),
         images=digests,
         image_sizes=_sizes(reader, repository, digests),
     )
+
+
+def _readable(data: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A file too large to be a schema is compared by its bytes only."""
+    return {path: text for path, text in data.items() if len(text) <= _LARGEST}
 
 
 def _sizes(reader: Reader, repository: Repository, digests: Mapping[str, str]) -> dict[str, int]:
@@ -108,6 +119,6 @@ def work_tree(tree: Tree, module: Module, digests: bytes | None) -> Content:
             path: File(size=len(text), executable=tree.executable(path), sha256=sha256(text))
             for path, text in data.items()
         },
-        texts={path: text for path, text in data.items() if is_compared(path)},
+        texts=_readable({path: text for path, text in data.items() if is_compared(path)}),
         images=images,
     )

@@ -19,8 +19,9 @@ _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _PIECE: Final = 1024 * 1024
 _SPOOL: Final = 8 * 1024 * 1024
-_MOST_BYTES: Final = 16 * 1024**3
+MOST_BYTES: Final = 16 * 1024**3
 _MOST_MEMBERS: Final = 500_000
+_MOST_KEPT: Final = 20_000
 _MOST_NAMES: Final = 64 * 1024 * 1024
 _WHITEOUT: Final = ".wh."
 
@@ -43,9 +44,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which contents to keep, and whether to hash them all."""
+    """Which contents to keep, `limit` bytes of them together, and whether to hash all."""
 
     keep: Callable[[str], bool] = lambda _name: False
+    limit: int = MOST_BYTES
     hashed: bool = False
 
 
@@ -63,6 +65,7 @@ def scan(above: Scan, chunks: Iterable[bytes], wanted: Wanted) -> Scan:
     stream = _Forward(_inflated(iter(chunks)))
     members, contents, hidden = list(above.members), dict(above.contents), dict(above.hidden)
     names = sum(map(len, hidden))
+    kept = sum(member.size for member in members if member.name in contents)
     try:
         for entry, archive in _entries(stream):
             name = _clean(entry.name)
@@ -78,6 +81,10 @@ def scan(above: Scan, chunks: Iterable[bytes], wanted: Wanted) -> Scan:
                 raise VerificationError(f"an image of more than {_MOST_MEMBERS} files")
             hidden[key] = tombstone or not entry.isdir()
             if not tombstone:
+                if entry.isreg() and wanted.keep(name):
+                    kept += entry.size
+                    if kept > wanted.limit or len(contents) >= _MOST_KEPT:
+                        raise VerificationError(f"{name}: too much to read at once")
                 member, content = _taken(entry, archive, name, wanted)
                 members.append(member)
                 if content is not None:
@@ -230,8 +237,8 @@ class _Forward:
     def _advance(self, count: int) -> None:
         self._at += count
         self._position += count
-        if self._position > _MOST_BYTES:
-            raise VerificationError(f"a layer of more than {_MOST_BYTES // 1024**3} GiB")
+        if self._position > MOST_BYTES:
+            raise VerificationError(f"a layer of more than {MOST_BYTES // 1024**3} GiB")
 
     def _fill(self) -> bool:
         while self._at >= len(self._buffer):

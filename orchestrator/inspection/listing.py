@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from orchestrator.artifacts import DIGESTS_FILE
-from orchestrator.errors import ConfigError, OrchestratorError, RegistryError
+from orchestrator.errors import ConfigError, OrchestratorError, RegistryError, VerificationError
 from orchestrator.inspection.reader import Reader
 from orchestrator.inspection.tags import Kind, kind, ordered
-from orchestrator.model import Digest, Reference, Repository
-from orchestrator.registry.manifest import Manifest
+from orchestrator.model import Digest, Repository
 
 VERSION_FILE: Final = "version.json"
 _JOINED: Final = frozenset({Kind.VERSION, Kind.DEVELOPMENT, Kind.CONTENT})
@@ -112,22 +111,22 @@ def _image(reader: Reader, repository: Repository, tag: str, of: Kind) -> Image:
         tag=tag,
         kind=of,
         digest=manifest.digest,
-        images=digests(reader, manifest, reference),
+        images=digests(reader.text(manifest, repository, DIGESTS_FILE)),
     )
 
 
-def digests(reader: Reader, manifest: Manifest, reference: Reference) -> dict[str, str]:
-    """images_digests.json of a module image, without what is no digest; empty where it is broken."""
-    data = reader.text(manifest, reference.repository, DIGESTS_FILE)
+def digests(data: bytes | None) -> dict[str, str]:
+    """What images_digests.json says, without what is no digest; empty where it is broken."""
+    value = _json(data)
+    return {key: text for key, text in sorted(value.items()) if _is_digest(text)}
+
+
+def _json(data: bytes | None) -> Mapping[str, object]:
     try:
         value = json.loads(data or b"{}")
     except (ValueError, RecursionError):
         return {}
-    return {
-        key: text
-        for key, text in sorted(value.items() if isinstance(value, dict) else ())
-        if _is_digest(text)
-    }
+    return value if isinstance(value, dict) else {}
 
 
 def _is_digest(text: object) -> bool:
@@ -142,39 +141,34 @@ def releases(reader: Reader, repository: Repository, names: Iterable[str]) -> li
 
     def one(tag: str) -> Release:
         manifest = reader.find(repository.tagged(tag))
-        version = _version(reader, manifest, repository) if manifest else ""
-        return Release(
-            tag=tag,
-            kind=kind(tag, of_releases=True),
-            version=version,
-            digest=manifest.digest if manifest else "",
-        )
+        if manifest is None:
+            return _release(tag, None, "")
+        return _release(tag, reader.text(manifest, repository, VERSION_FILE), manifest.digest)
 
     return reader.registry.map(one, ordered(names, of_releases=True))
-
-
-def _version(reader: Reader, manifest: Manifest, repository: Repository) -> str:
-    try:
-        value = json.loads(reader.text(manifest, repository, VERSION_FILE) or b"null")
-    except (ValueError, RecursionError):
-        return ""
-    version = value.get("version") if isinstance(value, dict) else None
-    return version if isinstance(version, str) else ""
 
 
 def release(reader: Reader, repository: Repository, tag: str) -> tuple[bytes, Release]:
     """version.json of R/M/release:TAG as it stands there, and what it says."""
     reference = repository.tagged(tag)
     manifest = reader.manifest(reference)
-    with reader.open_in(manifest, reference, VERSION_FILE) as content:
-        data = content.read(1024 * 1024)
-    said = Release(
+    data = reader.text(manifest, repository, VERSION_FILE)
+    if data is None:
+        raise VerificationError(
+            f"{reference} has no {VERSION_FILE}",
+            hint=f"see what is there: orchestrator ls files {reference}",
+        )
+    return data, _release(tag, data, manifest.digest)
+
+
+def _release(tag: str, data: bytes | None, digest: str) -> Release:
+    version = _json(data).get("version")
+    return Release(
         tag=tag,
         kind=kind(tag, of_releases=True),
-        version=_version(reader, manifest, repository),
-        digest=manifest.digest,
+        version=version if isinstance(version, str) else "",
+        digest=digest,
     )
-    return data, said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,10 +132,6 @@ class Reader:
     def open(self, reference: Reference, path: str) -> IO[bytes]:
         """One file of an image, at its start; raises VerificationError with names like it."""
         image = self.manifest(reference)
-        return self.open_in(image, reference, path)
-
-    def open_in(self, image: Manifest, reference: Reference, path: str) -> IO[bytes]:
-        """The same, of an image whose manifest is at hand."""
         name = path.removeprefix("./").lstrip("/")
         wanted = Wanted(keep=lambda each: each.lstrip("/") == name)
         found = self.scan(image, reference.repository, wanted)
@@ -157,15 +153,18 @@ class Reader:
 
     def text(self, image: Manifest, repository: Repository, path: str) -> bytes | None:
         """A small file of an image, None where it has none."""
-        found = self.scan(image, repository, Wanted(keep=lambda name: name.lstrip("/") == path))
-        for content in found.contents.values():
-            with content:
-                content.seek(0)
-                data = content.read(TEXT_LIMIT + 1)
-            if len(data) > TEXT_LIMIT:
-                raise VerificationError(f"{repository}@{image.digest}: {path} is too large")
-            return data
-        return None
+        wanted = Wanted(keep=lambda name: name.lstrip("/") == path, limit=TEXT_LIMIT)
+        return next(iter(texts(self.scan(image, repository, wanted)).values()), None)
+
+
+def texts(found: Scan) -> dict[str, bytes]:
+    """What was kept, by name."""
+    made = {}
+    for name, content in found.contents.items():
+        with content:
+            content.seek(0)
+            made[name] = content.read()
+    return made
 
 
 def _bounded(
