@@ -1,7 +1,7 @@
 """What the verbs that only read share: options, a reader of registries, output as bytes."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,15 @@ def reading(flags: Mapping[str, Any], *, no_cache: bool) -> Iterator["Reader"]:
     registry = connect(settings, environ, LocalRunner(environ))
     with Cache(None if no_cache else default_directory(environ)) as cache:
         yield Reader(registry, cache)
+
+
+def warn(problems: Iterable[tuple[str, str]]) -> None:
+    """On stderr, a line for each tag that could not be read."""
+    from orchestrator.redact import mask, tame
+
+    for tag, problem in problems:
+        if problem:
+            click.echo(tame(mask(f"warning: {tag}: {problem}")), err=True)
 
 
 def write(text: str) -> None:

@@ -86,6 +86,7 @@ def images(module: str, hidden: bool, no_cache: bool, output: str, **flags: Any)
         names = listing.tags(reader, place)
         names = [tag for tag in names if hidden or kind(tag) is not Kind.SERVICE]
         found = [] if output == "text" else listing.images(reader, place, names)
+    inspecting.warn((image.tag, image.problem) for image in found)
     inspecting.write_form(
         output,
         names=names,
@@ -109,6 +110,7 @@ def images(module: str, hidden: bool, no_cache: bool, output: str, **flags: Any)
                     "digest": image.digest or None,
                     "images": dict(image.images),
                     "names": list(image.names),
+                    "problem": plain(image.problem) or None,
                     "usedBy": list(image.used_by),
                 }
                 for image in found
@@ -143,6 +145,7 @@ def releases(module: str, no_cache: bool, output: str, **flags: Any) -> None:
     with inspecting.reading(flags, no_cache=no_cache) as reader:
         names = listing.tags(reader, place)
         found = [] if output == "text" else listing.releases(reader, place, names)
+    inspecting.warn((each.tag, each.problem) for each in found)
     inspecting.write_form(
         output,
         names=names,
@@ -155,6 +158,7 @@ def releases(module: str, no_cache: bool, output: str, **flags: Any) -> None:
                     "tag": plain(each.tag),
                     "kind": each.kind,
                     "version": plain(each.version) or None,
+                    "problem": plain(each.problem) or None,
                     "digest": each.digest or None,
                 }
                 for each in found

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from orchestrator.artifacts import DIGESTS_FILE
@@ -17,11 +17,15 @@ _JOINED: Final = frozenset({Kind.VERSION, Kind.DEVELOPMENT, Kind.CONTENT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A tag of a module's repository; `names` are those under which versions use it."""
+    """A tag of a module's repository; `names` are those under which versions use it.
+
+    `problem` says why its files could not be read.
+    """
 
     tag: str
     kind: Kind
     digest: str = ""
+    problem: str = ""
     images: Mapping[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
@@ -33,8 +37,9 @@ class Release:
 
     tag: str
     kind: Kind
-    version: str
-    digest: str
+    version: str = ""
+    digest: str = ""
+    problem: str = ""
 
 
 def modules(reader: Reader, source: Repository) -> list[str]:
@@ -87,11 +92,8 @@ def used(found: Sequence[Image]) -> list[Image]:
             names.setdefault(digest, set()).add(key)
             users.setdefault(digest, []).append(image.tag)
     return [
-        Image(
-            tag=image.tag,
-            kind=image.kind,
-            digest=image.digest,
-            images=image.images,
+        replace(
+            image,
             names=tuple(sorted(names.get(image.digest, ()))),
             used_by=tuple(users.get(image.digest, ())),
         )
@@ -104,21 +106,34 @@ def _image(reader: Reader, repository: Repository, tag: str, of: Kind) -> Image:
     if of not in {Kind.VERSION, Kind.DEVELOPMENT}:
         there = reader.registry.head(reference)
         return Image(tag=tag, kind=of, digest=there.digest if there else "")
-    manifest = reader.find(reference)
-    if manifest is None:
-        return Image(tag=tag, kind=of)
-    return Image(
-        tag=tag,
-        kind=of,
-        digest=manifest.digest,
-        images=digests(reader.text(manifest, repository, DIGESTS_FILE)),
-    )
+    digest = ""
+    try:
+        manifest = reader.find(reference)
+        if manifest is None:
+            return Image(tag=tag, kind=of)
+        digest = manifest.digest
+        data = reader.text(manifest, repository, DIGESTS_FILE)
+    except (RegistryError, VerificationError) as error:
+        return Image(tag=tag, kind=of, digest=digest, problem=_problem(error))
+    return Image(tag=tag, kind=of, digest=digest, images=digests(data))
+
+
+def _problem(error: RegistryError | VerificationError) -> str:
+    """What is wrong with one tag is no reason to hide the others; what is wrong with us is."""
+    denied = isinstance(error, RegistryError) and error.status in {401, 403}
+    if denied or error.exit_code != 1:
+        raise error
+    return error.message
 
 
 def digests(data: bytes | None) -> dict[str, str]:
     """What images_digests.json says, without what is no digest; empty where it is broken."""
     value = _json(data)
-    return {key: text for key, text in sorted(value.items()) if _is_digest(text)}
+    return {
+        key: text
+        for key, text in sorted(value.items())
+        if isinstance(text, str) and _is_digest(text)
+    }
 
 
 def _json(data: bytes | None) -> Mapping[str, object]:
@@ -129,9 +144,9 @@ def _json(data: bytes | None) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_digest(text: object) -> bool:
+def _is_digest(text: str) -> bool:
     try:
-        return bool(Digest.parse(text if isinstance(text, str) else ""))
+        return bool(Digest.parse(text))
     except ConfigError:
         return False
 
@@ -140,10 +155,13 @@ def releases(reader: Reader, repository: Repository, names: Iterable[str]) -> li
     """What each tag of R/M/release says; two requests a tag, one where it is cached."""
 
     def one(tag: str) -> Release:
-        manifest = reader.find(repository.tagged(tag))
-        if manifest is None:
-            return _release(tag, None, "")
-        return _release(tag, reader.text(manifest, repository, VERSION_FILE), manifest.digest)
+        try:
+            manifest = reader.find(repository.tagged(tag))
+            if manifest is None:
+                return _release(tag, None, "")
+            return _release(tag, reader.text(manifest, repository, VERSION_FILE), manifest.digest)
+        except (RegistryError, VerificationError) as error:
+            return replace(_release(tag, None, ""), problem=_problem(error))
 
     return reader.registry.map(one, ordered(names, of_releases=True))
 
