@@ -5,25 +5,38 @@ layers first, each name once, whiteouts and what they hide left out.
 """
 
 import hashlib
+import io
 import posixpath
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any, Final, cast
+from typing import IO, Any, Final, TypeVar, cast
 
 from orchestrator.errors import VerificationError
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _PIECE: Final = 1024 * 1024
-_SPOOL: Final = 8 * 1024 * 1024
+_HEADER: Final = 1024 * 1024
+_IN_MEMORY: Final = 8 * 1024 * 1024
 MOST_BYTES: Final = 16 * 1024**3
 _MOST_MEMBERS: Final = 500_000
 _MOST_KEPT: Final = 20_000
 _MOST_NAMES: Final = 64 * 1024 * 1024
 _WHITEOUT: Final = ".wh."
+# Headers may be chained, which tarfile follows by recursion.
+_BROKEN: Final = (
+    zlib.error,
+    tarfile.TarError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +102,7 @@ def scan(above: Scan, chunks: Iterable[bytes], wanted: Wanted) -> Scan:
                 members.append(member)
                 if content is not None:
                     contents[name] = content
-    except (zlib.error, tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+    except _BROKEN as error:
         raise VerificationError(f"a layer is broken: {error}") from error
     return Scan(members=tuple(members), contents=contents, hidden=hidden)
 
@@ -98,7 +111,7 @@ def _entries(stream: "_Forward") -> Iterator[tuple[tarfile.TarInfo, tarfile.TarF
     if stream.is_empty():
         return
     with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r:") as archive:
-        while (entry := archive.next()) is not None:
+        while (entry := stream.header(archive.next)) is not None:
             # The archive would remember them all.
             cast("Any", archive).members.clear()
             yield entry, archive
@@ -111,8 +124,10 @@ def _taken(
     entry: tarfile.TarInfo, archive: tarfile.TarFile, name: str, wanted: Wanted
 ) -> tuple[Member, IO[bytes] | None]:
     keep = entry.isreg() and wanted.keep(name)
+    if entry.issparse() and (keep or wanted.hashed):
+        raise VerificationError(f"a layer is broken: {name} is sparse, and may have any size")
     found = hashlib.sha256()
-    content = _spool() if keep else None
+    content = _room(entry.size) if keep else None
     if entry.isreg() and (keep or wanted.hashed):
         source = archive.extractfile(entry)
         while source is not None and (piece := source.read(_PIECE)):
@@ -130,8 +145,8 @@ def _taken(
     return member, content
 
 
-def _spool() -> IO[bytes]:
-    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SPOOL))
+def _room(size: int) -> IO[bytes]:
+    return io.BytesIO() if size <= _IN_MEMORY else tempfile.TemporaryFile()
 
 
 def _kind(entry: tarfile.TarInfo) -> str:
@@ -206,6 +221,7 @@ class _Forward:
         self._buffer = b""
         self._at = 0
         self._position = 0
+        self._room = _HEADER
         self.last = b""
 
     def is_empty(self) -> bool:
@@ -215,8 +231,9 @@ class _Forward:
         return self._position
 
     def read(self, size: int) -> bytes:
-        if size > _PIECE:
-            raise VerificationError(f"a layer is broken: it holds a header of {size} bytes")
+        self._room -= size
+        if self._room < 0:
+            raise VerificationError(f"a layer is broken: a header of more than {_HEADER} bytes")
         parts = []
         wanted = size
         while wanted and self._fill():
@@ -226,6 +243,13 @@ class _Forward:
             parts.append(part)
         self.last = b"".join(parts)
         return self.last
+
+    def header(self, read: Callable[[], T]) -> T:
+        """What `read` makes of a header; one without end is refused."""
+        self._room = _HEADER
+        made = read()
+        self._room = MOST_BYTES
+        return made
 
     def seek(self, position: int) -> int:
         if position < self._position:
