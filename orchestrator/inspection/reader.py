@@ -1,6 +1,6 @@
 """Images read from a registry: by name from the registry itself, by digest from the cache where it can."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -11,7 +11,6 @@ from orchestrator.inspection.layers import Member, Scan, Wanted
 from orchestrator.model import Channel, Digest, Reference, Repository
 from orchestrator.registry.client import Registry
 from orchestrator.registry.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest, parse_json
-from orchestrator.schema import suggestion
 
 TEXT_LIMIT: Final = 32 * 1024 * 1024
 _MOST_LAYERS: Final = 256
@@ -77,7 +76,7 @@ class Reader:
             hint = f"{tag} is a channel: it lies in {repository}/release:{tag}"
         elif repository.last == "release":
             hint = f"see what is there: orchestrator ls releases {repository.parent}"
-        message = f"{reference} is not there{suggestion(tag, tags)}"
+        message = f"{reference} is not there{_suggestion(tag, tags)}"
         return RegistryError(message, status=404, hint=hint)
 
     def empty(self, repository: Repository) -> RegistryError:
@@ -97,7 +96,7 @@ class Reader:
                 message += f": {module.last} has no releases"
                 hint = "publish one: orchestrator build --tag vX.Y.Z"
             elif listed:
-                message += suggestion(module.last, listed)
+                message += _suggestion(module.last, listed)
                 hint = f"see what is there: orchestrator ls modules {source}"
         return RegistryError(message, status=404, hint=hint)
 
@@ -147,7 +146,7 @@ class Reader:
                 hint=f"see what is there: orchestrator ls files {reference}",
             )
         raise VerificationError(
-            f"{reference} has no file {name}{suggestion(name, names)}",
+            f"{reference} has no file {name}{_suggestion(name, names)}",
             hint=f"see what is there: orchestrator ls files {reference}",
         )
 
@@ -155,6 +154,13 @@ class Reader:
         """A small file of an image, None where it has none."""
         wanted = Wanted(keep=lambda name: name.lstrip("/") == path, limit=TEXT_LIMIT)
         return next(iter(texts(self.scan(image, repository, wanted)).values()), None)
+
+
+def _suggestion(wrong: str, known: Iterable[str]) -> str:
+    # Its module reads YAML, which lists have no use for.
+    from orchestrator.schema import suggestion
+
+    return suggestion(wrong, known)
 
 
 def texts(found: Scan) -> dict[str, bytes]:
