@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -355,6 +356,27 @@ def test_layers_are_flattened_as_crane_does(desk: Desk, crane: Crane) -> None:
         assert printed == shell(f"crane export {reference} - | tar -Oxf - '{name}'")
     assert "is no file but a symlink to bin/kept" in desk("cat", reference, "link").err
     assert "has no file bin/old" in desk("cat", reference, "bin/old").err
+
+
+def test_large_layers_are_streamed(desk: Desk, crane: Crane) -> None:
+    """The file goes to disk, the layer nowhere; nothing is printed before it is checked."""
+    large = random.Random(1).randbytes(60 * 1024 * 1024)
+    place = f"{desk.source}/large"
+    layer = tarball(("small", tarfile.REGTYPE, b"s"), ("large", tarfile.REGTYPE, large))
+    desk.layered(place, "v1.0.0", layer)
+    assert desk.ok("cat", f"{place}:v1.0.0", "small") == "s"
+    assert desk.ok("ls", "files", f"{place}:v1.0.0") == "small\nlarge\n"
+    wrap = ("bash", "-c", 'ulimit -v 400000; "$@" | sha256sum', "bash")
+    done = Project(desk.home).run("cat", f"{place}:v1.0.0", "large", wrap=wrap)
+    assert done.out.split()[0] == hashlib.sha256(large).hexdigest(), done.err
+    assert not (desk.home / "cache").exists()
+    # The registry gives other bytes: not one of them is printed.
+    digest = hashlib.sha256(layer).hexdigest()
+    path = desk.registry.log.parent / "data/docker/registry/v2/blobs/sha256"
+    stored = path / digest[:2] / digest / "data"
+    stored.write_bytes(layer[:-9] + b"x" + layer[-8:])
+    done = desk("cat", f"{place}:v1.0.0", "small")
+    assert (done.code, done.out) == (1, ""), done.err
 
 
 def test_an_index_is_read_for_linux_amd64(desk: Desk, crane: Crane) -> None:
