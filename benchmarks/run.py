@@ -166,6 +166,51 @@ def the_tail(registry: RealRegistry, scratch: Path) -> None:
     show("our tail, as a process of its own", whole, None, "crane", whole / by_crane)
 
 
+def inspection(registry: RealRegistry) -> None:
+    """Lists and files, by us and by crane."""
+    source = f"{registry.address}/inspected"
+    _tags(source, [f"module-{number}" for number in range(1500)])
+    _tags(f"{source}/echo", [f"v1.{number}.0" for number in range(1000)])
+    crane = shutil.which("crane")
+    reference = f"{source}/echo:v1.0.0"
+    for what, ours, theirs in (
+        ("list 1,500 modules", ("ls", "modules", source), f"crane ls {source}"),
+        ("list 1,000 tags", ("ls", "images", f"{source}/echo"), f"crane ls {source}/echo"),
+        ("list files", ("ls", "files", reference), f"crane export {reference} - | tar -tf -"),
+        (
+            "which version uses what, 1,000 versions",
+            ("ls", "images", "-o", "json", f"{source}/echo"),
+            "",
+        ),
+    ):
+        seconds = best(command(*PROGRAM, *ours), 3)
+        if crane is None or not theirs:
+            show(what, seconds, None)
+            continue
+        by_crane = best(command("bash", "-c", theirs), 3)
+        show(what, seconds, 0.5, f"crane, {by_crane:.3f} s", seconds / by_crane)
+
+
+def _tags(place: str, names: list[str]) -> None:
+    """One small module image under many names."""
+    from orchestrator.model import Repository
+    from orchestrator.process import LocalRunner
+    from orchestrator.registry import image
+    from orchestrator.registry.client import Registry
+
+    client = Registry.connect(env={}, runner=LocalRunner({}))
+    repository = Repository.parse(place)
+    files = [image.LayerFile(path="images_digests.json", data=b"{}\n")]
+    made = image.assemble(files, annotations={}, created=None)
+    image.push(client, made, repository.tagged(names[0]))
+    client.map(
+        lambda name: client.put_manifest(
+            repository.tagged(name), made.manifest, "application/vnd.oci.image.manifest.v1+json"
+        ),
+        names[1:],
+    )
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name, real_registry(Path(name) / "registry") as registry:
         scratch = Path(name)
@@ -173,6 +218,7 @@ def main() -> None:
         a_build(registry, scratch)
         many_images(scratch)
         the_tail(registry, scratch)
+        inspection(registry)
 
 
 if __name__ == "__main__":

@@ -23,13 +23,18 @@ VERBS: Final = {
     "init": "Write what a module repository needs to be published from.",
     "deps": "Pin base images and lib-helm, or check that they are pinned.",
     "lint": "Check the files of a module against every rule, without a network.",
+    "cat": "Print a file of an image in the registry.",
+    "diff": "Say what differs between two versions, or a version and the work tree.",
+    "ls": "List modules of a source, images and releases of a module, files of an image.",
     "plan": "Say what a build would do, and why.",
     "promote": "Let release channels name a published version.",
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",
     "rollback": "Take a release channel back to a lower version.",
     "slugify": "Turn a text into a legal tag or name, as werf does.",
+    "tree": "Draw a module source: modules, versions, images, releases, channels.",
     "verify": "Check a published version or channel against every rule, from the registry alone.",
+    "version": "Print the version that a release channel holds.",
     "status": "Show settings with their origins, stages and what the registry holds.",
 }
 

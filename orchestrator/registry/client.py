@@ -210,8 +210,19 @@ class Registry:
         limit: int,
         reader: Callable[[Iterator[bytes]], R],
     ) -> R:
-        """What `reader` makes of a blob; it starts anew where a transfer breaks."""
-        return self._retry.call(lambda: reader(self.blob(repository, digest, limit)))
+        """What `reader` makes of a blob, once its hash is checked; it starts anew where a transfer
+
+        breaks off.
+        """
+
+        def attempt() -> R:
+            chunks = self.blob(repository, digest, limit)
+            made = reader(chunks)
+            for _ in chunks:
+                pass
+            return made
+
+        return self._retry.call(attempt)
 
     def read_blob(self, repository: Repository, digest: Digest, limit: int) -> bytes:
         """A whole blob of at most `limit` bytes."""

@@ -8,9 +8,9 @@ from orchestrator import artifacts, bundle
 from orchestrator.engine.stage import Inputs, Result, Results, Stage
 from orchestrator.events import Tell
 from orchestrator.fsio import canonical_json, sha256
+from orchestrator.inspection.take import take
 from orchestrator.model import Digest
 from orchestrator.registry import image as image_
-from orchestrator.registry.take import take
 from orchestrator.stages import digests, published, render
 from orchestrator.stages.context import Context
 

@@ -73,6 +73,34 @@ def test_blobs_are_hashed_while_read_and_bounded(client: Registry, repository: R
         client.read_blob(repository, digest, 100)
 
 
+def test_a_stream_starts_anew_where_it_breaks_and_is_hashed_to_its_end(
+    client: Registry, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = bytes(range(256)) * 20000
+    digest = Digest(sha256(data))
+    client.put_blob(repository, digest, len(data), lambda: [data])
+    again = connect(retries=1)
+    monkeypatch.setattr("orchestrator.registry.retry.Retry.wait", lambda *_: 0.0)
+    tries: list[bytes] = []
+
+    def read(chunks: Iterator[bytes]) -> int:
+        tries.append(next(chunks))
+        if len(tries) == 1:
+            raise TransientError("the answer broke off")
+        return len(tries)
+
+    assert again.read(repository, digest, len(data), read) == 2
+    blob = Registry.blob
+
+    def spoiled(self: Registry, place: Repository, name: Digest, limit: int) -> Iterator[bytes]:
+        yield from blob(self, place, name, limit)
+        raise VerificationError("another digest, seen at the end")
+
+    monkeypatch.setattr(Registry, "blob", spoiled)
+    with pytest.raises(VerificationError, match="seen at the end"):
+        client.read(repository, digest, len(data), next)
+
+
 def test_a_blob_with_another_hash_is_refused(client: Registry, repository: Repository) -> None:
     with pytest.raises(RegistryError, match="DIGEST_INVALID"):
         client.put_blob(repository, Digest("sha256:" + "0" * 64), 3, lambda: [b"abc"])

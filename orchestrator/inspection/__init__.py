@@ -1,0 +1,1 @@
+"""Reading what is published: lists, files and differences, from the registry alone."""
