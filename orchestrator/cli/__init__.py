@@ -18,6 +18,8 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 # Short helps stand here, so that --help need not import the verbs and all that they need.
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
+    "ci-env": "Print the variables that a CI job gives to the other verbs.",
+    "images": "Publish application images under tags of git or of your own.",
     "plan": "Say what a build would do, and why.",
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",
@@ -36,7 +38,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"orchestrator.cli.{cmd_name}")
+        module = importlib.import_module(f"orchestrator.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
