@@ -399,6 +399,7 @@ def test_killed_at_every_write_and_run_again(
     assert sum(point == "before PUT" for point in points) == 6
     for number, point in enumerate(points, start=1):
         place = f"crash-{number}"
+        registry.forget()
         died = built.run(str(number), *arguments(place), program=DYING)
         assert died.code == -9, f"{point}: {died.err}"
         for image in ("backend", "frontend"):
@@ -407,6 +408,8 @@ def test_killed_at_every_write_and_run_again(
         again = built.run(*arguments(place))
         assert again.code == 0, f"{point}: {again.err}"
         assert digests(again.out) == digests(calm.out)
+        stored = [path for _, path, _ in registry.writes() if "/manifests/sha256:" in path]
+        assert len(stored) == len(set(stored)) == 2, point
         registry.forget()
         assert built.run(*arguments(place)).out == again.out
         assert registry.writes() == [], point
