@@ -201,7 +201,7 @@ def _record(name: "Name", published: "Published | None") -> dict[str, Any]:
         **value,
         "reference": str(published.reference),
         "digest": published.digest,
-        "built": str(published.source),
+        "built": published.source.digest,
         "state": str(published.state),
         "was": published.was,
     }

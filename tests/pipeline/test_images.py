@@ -225,7 +225,7 @@ def test_again_sends_nothing_and_a_moved_tag_is_told(
     moved = publish(built, *arguments, "-o", "json")
     records = json.loads(moved.out)["images"]
     assert [(r["tag"], r["state"]) for r in records] == [("a", "replaced"), ("b", "replaced")]
-    assert records[0]["was"] == old
+    assert (records[0]["was"], records[0]["built"]) == (old, new)
     assert records[0]["digest"] == crane("digest", f"{repo}/frontend:a").strip()
     assert f"replaced {repo}/frontend:a@{old} by {records[0]['digest']}" in moved.err
 
@@ -286,7 +286,7 @@ def test_images_of_a_module(project: Project, registry: RealRegistry, crane: Cra
     assert names(done) == dry.out.split()
     agrees(crane, done)
     assert labels(crane, f"{repo}/backend:v1.0.0")["werf"] == "echo"
-    again = publish(project, *arguments, "--tag-git-branch", "main", "frontend")
+    again = publish(project, *arguments, "frontend", WERF_TAG_GIT_BRANCH="main")
     assert names(again) == [f"{repo}/frontend:v1.0.0", f"{repo}/frontend:main"]
     assert "build     unchanged" in again.err
     assert project.run("build").code == 0
