@@ -56,6 +56,7 @@ def _tag_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command.command(
     "publish",
+    short_help="Publish built images under tags of git or of your own.",
     epilog="""Examples:
 
 \b
