@@ -110,7 +110,8 @@ def kubernetes_namespace(text: str) -> str:
 
 def werf_v1_tag(text: str) -> str:
     """A tag as werf 1.0 published it: no dots, and the bytes of the hash in the other order."""
-    if not text or (_WERF_V1_TAG.fullmatch(text) and "--" not in text):
+    legal = _WERF_V1_TAG.fullmatch(text) and "--" not in text and len(text) <= _DOCKER_TAG_LIMIT
+    if not text or legal:
         return text
     return _hashed(text, _murmur(text).to_bytes(4, "little").hex(), _DOCKER_TAG_LIMIT)
 

@@ -26,6 +26,8 @@ VERBS: Final = {
     "cat": "Print a file of an image in the registry.",
     "diff": "Say what differs between two versions, or a version and the work tree.",
     "ls": "List modules of a source, images and releases of a module, files of an image.",
+    "ci-env": "Print the variables that a CI job gives to the other verbs.",
+    "images": "Publish application images under tags of git or of your own.",
     "plan": "Say what a build would do, and why.",
     "promote": "Let release channels name a published version.",
     "registry": "Serve the local registry of this module.",
@@ -48,7 +50,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"orchestrator.cli.{cmd_name}")
+        module = importlib.import_module(f"orchestrator.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

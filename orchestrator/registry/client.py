@@ -147,7 +147,9 @@ class Registry:
         return digest
 
     def check_push(self, repository: Repository) -> None:
-        """Open an upload and cancel it; raises RegistryError where that is not allowed."""
+        """Open an upload and cancel it, once; raises RegistryError where that is not allowed."""
+        if repository in self._writable:
+            return
         what = f"an upload to {repository}"
         started = self._send(
             "POST", repository, "blobs/uploads/", what=what, body=b"", push=True, expect={202}

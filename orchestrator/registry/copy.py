@@ -22,7 +22,7 @@ def copy(registry: Registry, source: Reference, target: Reference) -> Digest:
             copy(registry, here.at(child.digest), place.at(child.digest))
     else:
         blobs = {blob.digest: blob for blob in (manifest.config, *manifest.layers)}
-        registry.map(lambda blob: _copy_blob(registry, blob, here, place), list(blobs.values()))
+        registry.map(lambda blob: copy_blob(registry, blob, here, place), list(blobs.values()))
     return registry.put_manifest(target, manifest.data, manifest.media_type)
 
 
@@ -42,9 +42,8 @@ def copy_attestation(
     return True
 
 
-def _copy_blob(
-    registry: Registry, blob: Descriptor, source: Repository, target: Repository
-) -> None:
+def copy_blob(registry: Registry, blob: Descriptor, source: Repository, target: Repository) -> None:
+    """A blob of another repository: mounted within a registry, streamed between two."""
     if source == target or registry.has_blob(target, blob.digest):
         return
     if not registry.mount(target, blob.digest, source):

@@ -72,9 +72,9 @@ def _sources(ctx: Context) -> dict[str, str]:
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What werf reads from its environment, as hashes, without what may be secret."""
+    """What werf 2 reads from its environment, as hashes, without what may be secret."""
     secret = ("TOKEN", "PASSWORD", "SECRET", "KEY", "USERNAME")
-    ours = ("WERF_REPO", "WERF_LOG_", "WERF_TELEMETRY")
+    ours = ("WERF_REPO", "WERF_LOG_", "WERF_TELEMETRY", "WERF_IMAGES_REPO", "WERF_TAG_")
     return {
         f"env:{name}": sha256(value.encode(errors="surrogateescape"))
         for name, value in environ.items()

@@ -76,3 +76,8 @@ def test_any_text_becomes_a_legal_namespace(text: str) -> None:
     name = slug.kubernetes_namespace(text)
     assert len(name) <= 63
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name)
+
+
+def test_a_long_werf_v1_tag_is_cut() -> None:
+    assert slug.werf_v1_tag("x" * 128) == "x" * 128
+    assert slug.werf_v1_tag("x" * 129) == "x" * 119 + "-eb70ca8c"

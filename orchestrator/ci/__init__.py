@@ -1,0 +1,1 @@
+"""What a CI system says of its job, as parameters of ours: an environment in, variables out."""
