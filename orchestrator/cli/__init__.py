@@ -18,6 +18,7 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 # Short helps stand here, so that --help need not import the verbs and all that they need.
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
+    "dev": "Build a development tag and have a cluster run it: overrides, sources, status, watch.",
     "plan": "Say what a build would do, and why.",
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",
@@ -108,13 +109,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return _fail(_file_error(error), argv)
+        return _fail(file_error(error), argv)
     except Exception as error:  # noqa: BLE001  the one boundary: anything unforeseen is our bug
         return _bug(error, argv)
     return code if isinstance(code, int) else 0
 
 
-def _file_error(error: OSError) -> OrchestratorError:
+def file_error(error: OSError) -> OrchestratorError:
     import errno
 
     where = f" {error.filename}" if error.filename else ""
@@ -127,7 +128,8 @@ def _file_error(error: OSError) -> OrchestratorError:
     return OrchestratorError(f"{error.strerror or error}{where}", hint=hint)
 
 
-def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
+def show(error: OrchestratorError) -> None:
+    """An error on stderr: what failed, why, what to do."""
     from orchestrator.redact import mask, tame
 
     at = f" in stage {error.stage}" if error.stage else ""
@@ -136,6 +138,10 @@ def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
         _say(f"  {tame(mask(line))}")
     if error.hint:
         _say(f"-> {tame(mask(error.hint))}")
+
+
+def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
+    show(error)
     if argv:
         _say(f"resume: {_again(argv)}")
     return error.exit_code

@@ -12,6 +12,7 @@ from orchestrator.settings import OPTIONS, Kind, Option
 
 if TYPE_CHECKING:
     from orchestrator.log import Reporter
+    from orchestrator.process import LocalRunner
     from orchestrator.stages.context import Context
 
 STAGES = ("render", "build", "digests", "module", "release", "register", "verify")
@@ -37,10 +38,19 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def registry_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The settings of a command that only talks to a registry."""
-    for option in reversed(OPTIONS):
-        if option.name in _OF_REGISTRIES:
-            command = _click_option(option)(command)
-    return command
+    return some_settings(*_OF_REGISTRIES)(command)
+
+
+def some_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The settings of these names, for a command that needs no others."""
+
+    def declare(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(OPTIONS):
+            if option.name in names:
+                command = _click_option(option)(command)
+        return command
+
+    return declare
 
 
 def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,19 +156,31 @@ def opened(
     *,
     forced: frozenset[str] = frozenset(),
     arguments: tuple[str, ...] = (),
+    development: bool = False,
 ) -> Iterator["Context"]:
     """A context for the module in `directory`, with signals passed on to what it runs."""
-    from orchestrator.process import LocalRunner
     from orchestrator.stages.context import Request, open_context
 
     environ = dict(os.environ)
+    request = Request(
+        directory=directory,
+        flags=flags,
+        environ=environ,
+        forced=forced,
+        arguments=arguments,
+        development=development,
+    )
+    with open_context(request, local_runner(environ)) as context:
+        yield context
+
+
+def local_runner(environ: Mapping[str, str]) -> "LocalRunner":
+    """What runs tools here; signals are passed on to them."""
+    from orchestrator.process import LocalRunner
+
     runner = LocalRunner(environ)
     click.get_current_context().obj.runners.append(runner)
-    request = Request(
-        directory=directory, flags=flags, environ=environ, forced=forced, arguments=arguments
-    )
-    with open_context(request, runner) as context:
-        yield context
+    return runner
 
 
 def reporter(log_format: str) -> "Reporter":

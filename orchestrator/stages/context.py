@@ -159,6 +159,7 @@ class Request:
     environ: Mapping[str, str]
     forced: frozenset[str] = frozenset()
     arguments: tuple[str, ...] = ()
+    development: bool = False
 
 
 @contextmanager
@@ -200,6 +201,7 @@ def _context(
             request.environ,
             tags=snapshot.tags,
             branch=snapshot.branch,
+            development=request.development,
         )
     )
     if chosen and not chosen.version.release and snapshot.dirty:
