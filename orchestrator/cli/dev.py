@@ -60,6 +60,7 @@ def _request(directory: Path, flags: Mapping[str, Any]) -> "Request":
 
 @command.command(
     "override",
+    short_help="Print a ModulePullOverride, without building.",
     epilog="""Examples:
 
 \b
@@ -102,6 +103,7 @@ def override(
 
 @command.command(
     "source",
+    short_help="Print a ModuleSource with its credentials.",
     epilog="""Examples:
 
 \b
@@ -163,6 +165,7 @@ def source(
 
 @command.command(
     "renew",
+    short_help="Have the cluster look at the image at once.",
     epilog="""Examples:
 
 \b
@@ -207,6 +210,7 @@ def renew(
 
 @command.command(
     "status",
+    short_help="Compare the cluster with the registry.",
     epilog="""Examples:
 
 \b
@@ -222,6 +226,7 @@ def status(
 ) -> None:
     """Compare what the cluster's override has loaded with what its tag names in the registry."""
     from orchestrator.cluster.override import advice, compare
+    from orchestrator.redact import mask, tame
     from orchestrator.stages.development import published
 
     cluster = cluster_.kubectl(program, kube_context)
@@ -251,7 +256,7 @@ def status(
         click.echo(f"override  {name}: {observed.tag}, looked for every {observed.interval}")
         since = f" since {observed.updated_at}" if observed.updated_at else ""
         click.echo(f"cluster   {observed.digest or 'nothing loaded'}{since}")
-        click.echo(f"message   {observed.message or '-'}")
+        click.echo(f"message   {tame(mask(observed.message)) or '-'}")
     click.echo(f"registry  {digest or 'not there'}  {reference}")
     click.echo(f"{standing}" + (f": {hint}" if hint else ""))
 

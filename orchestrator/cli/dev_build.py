@@ -19,8 +19,24 @@ if TYPE_CHECKING:
     from orchestrator.stages.development import Built
 
 
+class Build(click.Command):
+    """A word that is no option would be a misspelt verb more often than an argument of werf."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        marked = "--" in args
+        rest = super().parse_args(ctx, args)
+        if ctx.params["arguments"] and not marked:
+            word = ctx.params["arguments"][0]
+            raise click.UsageError(
+                f"{word!r} is no verb of dev here: a verb comes first, arguments of werf after --"
+            )
+        return rest
+
+
 @click.command(
     "build",
+    cls=Build,
+    short_help="Build and publish a development tag; the default.",
     epilog="""Examples:
 
 \b

@@ -61,5 +61,5 @@ def _is_plain(text: str) -> bool:
     """Whether no reader takes the bare text for anything but this text, such as a number or a date."""
     if not _PLAIN.fullmatch(text) or _DATE.match(text):
         return False
-    document = yamldoc.load(text, "")
+    document = yamldoc.load(str(text), "")
     return document.value == text and not document.findings

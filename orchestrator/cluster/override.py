@@ -99,8 +99,8 @@ class Observed:
             return cls(
                 tag=str(spec["imageTag"]),
                 interval=str(spec.get("scanInterval") or SCAN_INTERVAL),
-                digest=status.get("imageDigest") or None,
-                updated_at=status.get("updatedAt") or None,
+                digest=str(status.get("imageDigest") or "") or None,
+                updated_at=str(status.get("updatedAt") or "") or None,
                 message=str(status.get("message") or ""),
                 renewing=annotations.get(RENEW) == "true",
             )

@@ -28,6 +28,7 @@ LAYERS = (
         "templating",
         "verify",
         "version",
+        "watch",
         "yamldoc",
     ),
     ("engine",),
@@ -47,6 +48,7 @@ HOMES = {
     "semver": ("model",),
     "subprocess": ("process",),
     "urllib3": ("registry",),
+    "watchfiles": ("watch",),
     "yaml": ("yamldoc",),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
