@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from orchestrator import yamldoc
 from orchestrator.errors import UsageError
+from orchestrator.model import escape_control
 
 GROUP: Final = "deckhouse.io"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+=-]*(:[0-9]+[A-Za-z0-9._/+=-]*)?")
+_BLOCK: Final = re.compile(r"([!-~][ -~]*\n)+")
 _DATE: Final = re.compile(r"[0-9]{4}-")
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
@@ -35,7 +37,7 @@ def manifest(version: str, kind: str, name: str, spec: Mapping[str, Any]) -> dic
 
 
 def to_yaml(value: Mapping[str, Any]) -> str:
-    """Nested maps of text and truth values, in their order; many lines become a literal block."""
+    """Nested maps of text and truth values, in their order; lines of plain characters become a literal block."""
     return "".join(_lines(value, ""))
 
 
@@ -44,7 +46,7 @@ def _lines(value: Mapping[str, Any], indent: str) -> Iterator[str]:
         if isinstance(item, Mapping):
             yield f"{indent}{key}:\n"
             yield from _lines(item, f"{indent}  ")
-        elif isinstance(item, str) and "\n" in item:
+        elif isinstance(item, str) and _BLOCK.fullmatch(item):
             yield f"{indent}{key}: |\n"
             yield from (f"{indent}  {line}\n" for line in item.splitlines())
         else:
@@ -54,7 +56,7 @@ def _lines(value: Mapping[str, Any], indent: str) -> Iterator[str]:
 def _scalar(item: str | bool) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
-    return item if _is_plain(item) else json.dumps(item)
+    return item if _is_plain(item) else escape_control(json.dumps(item, ensure_ascii=False))
 
 
 def _is_plain(text: str) -> bool:

@@ -54,7 +54,9 @@ def refuse(failure: str, verb: str, plural_: str, name: str, stdin: str) -> None
         case "refused", _:
             why = REFUSED.replace('"', '\\"')
             fail(
-                NOISE.format(why=why) * 5 + f"The connection to the server {SERVER} was refused - did "
+                NOISE.format(why=why)
+                * 5
+                + f"The connection to the server {SERVER} was refused - did "
                 "you specify the right host or port?\n"
             )
         case "dns", _:
@@ -94,7 +96,7 @@ def refuse(failure: str, verb: str, plural_: str, name: str, stdin: str) -> None
             # kubectl prints the patch that the server would not take, with all that is in it.
             fail(
                 "Error from server (BadRequest): error when applying patch:\n"
-                f"{json.dumps(yaml.safe_load(stdin))}\nfor: \"STDIN\": The object is invalid\n"
+                f'{json.dumps(yaml.safe_load(stdin))}\nfor: "STDIN": The object is invalid\n'
             )
 
 
