@@ -1,7 +1,7 @@
 """Changes of files below a directory, by the kernel's notices. The only importer of watchfiles."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
@@ -16,7 +16,7 @@ _WAKE_MS: Final = 200
 _IGNORED: Final = frozenset({".git", *OWN_FILES})
 
 
-def bursts(directory: Path) -> Iterator[frozenset[str]]:
+def bursts(directory: Path) -> Generator[frozenset[str], None, None]:
     """Paths that changed, burst by burst; the first is empty, once the watch is set up.
 
     What changes between two calls comes with the next burst.

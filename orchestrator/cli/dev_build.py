@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,23 +178,35 @@ class _Loop:
             click.echo(text, nl=False)
 
     def watch(self) -> None:
-        """Build now and after every change that git sees; a failing build waits for the next one."""
+        """Build now and after every change that git sees; a failing build waits for the next one.
+
+        Ctrl-C while nothing is built is the way out, and no failure.
+        """
         from orchestrator import git
         from orchestrator.watch import bursts
 
         runner = options.local_runner(dict(os.environ))
         directory = self.directory.resolve()
-        built = None
-        for _changed in _until_interrupted(bursts(directory)):
-            try:
-                tree = git.snapshot(runner, directory, with_dirty=True).tree
-                if tree != built:
-                    built = None
-                    self.build()
-                    built = tree
-                    click.echo("watching; stop with Ctrl-C", err=True)
-            except (OrchestratorError, OSError) as error:
-                _survive(error)
+        built: str | None = None
+        building = False
+        try:
+            with closing(bursts(directory)) as found:
+                for _changed in found:
+                    try:
+                        tree = git.snapshot(runner, directory, with_dirty=True).tree
+                        if tree == built:
+                            continue
+                        built, building = None, True
+                        self.build()
+                        built = tree
+                    except (OrchestratorError, OSError) as error:
+                        _survive(error)
+                    building = False
+                    what = "stop with Ctrl-C" if built else "the next change builds again"
+                    click.echo(f"watching; {what}", err=True)
+        except Interrupted as stop:
+            if building or stop.signum != signal.SIGINT:
+                raise
         click.echo("stopped watching", err=True)
 
 
@@ -213,20 +226,6 @@ def verdict(built: "Built", interval: str) -> str:
     )
 
 
-def _until_interrupted(found: Iterator[frozenset[str]]) -> Iterator[frozenset[str]]:
-    """Ctrl-C while nothing is built is the way out, and no failure."""
-    while True:
-        try:
-            burst = next(found)
-        except StopIteration:
-            return
-        except Interrupted as stop:
-            if stop.signum != signal.SIGINT:
-                raise
-            return
-        yield burst
-
-
 def _survive(error: OrchestratorError | OSError) -> None:
     from orchestrator.cli import file_error, show
     from orchestrator.errors import ToolMissing, UsageError
@@ -234,4 +233,3 @@ def _survive(error: OrchestratorError | OSError) -> None:
     if isinstance(error, (ToolMissing, UsageError)):
         raise error
     show(file_error(error) if isinstance(error, OSError) else error)
-    click.echo("watching; the next change builds again", err=True)

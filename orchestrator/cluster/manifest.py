@@ -37,7 +37,7 @@ def manifest(version: str, kind: str, name: str, spec: Mapping[str, Any]) -> dic
 
 
 def to_yaml(value: Mapping[str, Any]) -> str:
-    """Nested maps of text and truth values, in their order; lines of plain characters become a literal block."""
+    """Nested maps of text and truth values, in their order; lines of ASCII become a literal block."""
     return "".join(_lines(value, ""))
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,9 @@ def watched(tmp_path: Path) -> Iterator[tuple[Path, Iterator[frozenset[str]]]]:
     (tmp_path / "deep").mkdir()
     (tmp_path / ".orchestrator").mkdir()
     (tmp_path / ".git").mkdir()
-    found = bursts(tmp_path)
-    assert next(found) == frozenset()
-    yield tmp_path, found
-    found.close()  # type: ignore[attr-defined]
+    with closing(bursts(tmp_path)) as found:
+        assert next(found) == frozenset()
+        yield tmp_path, found
 
 
 def test_changes_between_two_calls_are_one_burst(
