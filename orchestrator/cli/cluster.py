@@ -126,6 +126,15 @@ def deliver(
     return file is not None or cluster is not None
 
 
+def _regular(_ctx: click.Context, _option: click.Parameter, file: Path | None) -> Path | None:
+    """Files are replaced whole, which a device such as /dev/stdout would not survive."""
+    if file is None:
+        return None
+    if str(file) == "-" or (file.exists() and not file.is_file()):
+        raise click.BadParameter(f"{file} is no regular file; leave it out to print the manifest")
+    return file.resolve()
+
+
 def file_option(help_: str, *, short: bool = True) -> Callable[..., Any]:
     """--manifest; -o where it does not stand for the form of the output."""
     return click.option(
@@ -134,6 +143,7 @@ def file_option(help_: str, *, short: bool = True) -> Callable[..., Any]:
         "file",
         envvar="ORCHESTRATOR_MANIFEST",
         type=click.Path(dir_okay=False, path_type=Path),
+        callback=_regular,
         metavar="FILE",
         help=f"{help_}  [env: ORCHESTRATOR_MANIFEST]",
     )

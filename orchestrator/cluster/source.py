@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from orchestrator.cluster.manifest import manifest, parse_name
-from orchestrator.errors import ConfigError
+from orchestrator.errors import ConfigError, UsageError
 from orchestrator.fsio import canonical_json
 from orchestrator.model import Repository
 from orchestrator.registry.auth import Credentials
 from orchestrator.registry.transport import is_loopback
 
 KIND: Final = "ModuleSource"
+_PLATFORM: Final = "deckhouse"
 _CERTIFICATE: Final = re.compile(
     r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----"
 )
@@ -39,6 +40,11 @@ class ModuleSource:
         credentials: Credentials | None,
     ) -> Self:
         """Raises UsageError or ConfigError for what a cluster could not use."""
+        if name == _PLATFORM:
+            raise UsageError(
+                f"the ModuleSource {name} is DKP's own, and the modules of the platform come from it",
+                hint="give another name, such as my-modules",
+            )
         return cls(
             name=parse_name(name),
             repository=repository,

@@ -113,6 +113,8 @@ def test_a_branch_becomes_a_tag(project: Project, registry: RealRegistry) -> Non
         (["--api", "v1alpha1"], 64, "--source-name"),
         (["--scan-interval", "soon"], 64, "not an interval"),
         (["--apply", "--kubectl", "no-such-kubectl"], 69, "no-such-kubectl is not on PATH"),
+        (["--manifest", "-"], 64, "no regular file"),
+        (["--manifest", "/dev/stdout"], 64, "no regular file"),
         (["statsu"], 64, "'statsu' is no verb of dev"),
         (["-C", ".", "status"], 64, "a verb comes first"),
     ],

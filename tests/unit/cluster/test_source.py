@@ -58,5 +58,6 @@ def test_anonymous_and_plain() -> None:
     assert wrong(text) == []
     assert "dockerCfg" not in text and "scheme: HTTP\n" in text
     assert made.on_loopback
-    with pytest.raises(UsageError):
-        ModuleSource.make("No Name", local, insecure=True, ca=None, credentials=None)
+    for name in ("No Name", "deckhouse"):
+        with pytest.raises(UsageError):
+            ModuleSource.make(name, local, insecure=True, ca=None, credentials=None)
