@@ -117,12 +117,13 @@ def deliver(
 ) -> bool:
     """A manifest to a file, to the cluster, or both; False where it is left to be printed."""
     from orchestrator.fsio import atomic_write
+    from orchestrator.redact import mask, tame
 
     if file is not None:
         atomic_write(file, text.encode(), mode=mode)
         click.echo(f"wrote {file}", err=True)
     if cluster is not None:
-        click.echo(cluster.apply(text, secrets=secrets), err=True)
+        click.echo(tame(mask(cluster.apply(text, secrets=secrets))), err=True)
     return file is not None or cluster is not None
 
 

@@ -236,7 +236,7 @@ def status(
         tag = observed.tag if observed else ctx.version
         digest = published(ctx, tag)
         reference = str(ctx.repository.tagged(tag))
-        name = ctx.module.name
+        name, builds = ctx.module.name, ctx.version
     standing = compare(observed, digest)
     hint = (advice(observed, name) if observed else None) or _next(standing, observed)
     if output == "json":
@@ -245,6 +245,7 @@ def status(
                 "schema": 1,
                 "state": str(standing),
                 "module": str(name),
+                "builds": builds,
                 "reference": reference,
                 "registry": digest,
                 "override": _as_json(observed),
@@ -253,7 +254,8 @@ def status(
         )
         return
     if observed:
-        click.echo(f"override  {name}: {observed.tag}, looked for every {observed.interval}")
+        other = f"; this work tree builds {builds}" if observed.tag != builds else ""
+        click.echo(f"override  {name}: {observed.tag}, looked for every {observed.interval}{other}")
         since = f" since {observed.updated_at}" if observed.updated_at else ""
         click.echo(f"cluster   {observed.digest or 'nothing loaded'}{since}")
         click.echo(f"message   {tame(mask(observed.message)) or '-'}")

@@ -14,7 +14,7 @@ from orchestrator.errors import (
     OrchestratorError,
     ToolMissing,
 )
-from orchestrator.process import Command, Runner
+from orchestrator.process import Command, Outcome, Runner
 
 _SECONDS: Final = 120.0
 _MOST_LINES: Final = 8
@@ -109,12 +109,14 @@ class Kubectl:
             )
 
     def apply(self, manifest: str, *, secrets: Iterable[str] = ()) -> str:
-        """Create or change the object; kubectl's word on it, such as `… configured`."""
-        return self._run("apply", "-f", "-", stdin=manifest, secrets=secrets).strip()
+        """Create or change the object; kubectl's word on it, such as `… configured`, and its warnings."""
+        outcome = self._run("apply", "-f", "-", stdin=manifest, secrets=secrets)
+        said = outcome.stderr.decode(errors="replace") + outcome.text
+        return "\n".join(_lines(said, secrets))
 
     def override(self, name: str) -> Observed | None:
         """The module's override, None where there is none."""
-        text = self._run("get", RESOURCE, name, "-o", "json", "--ignore-not-found")
+        text = self._run("get", RESOURCE, name, "-o", "json", "--ignore-not-found").text
         if not text.strip():
             return None
         try:
@@ -127,7 +129,7 @@ class Kubectl:
         for arguments in renewal(name, api):
             self._run(*arguments)
 
-    def _run(self, *arguments: str, stdin: str = "", secrets: Iterable[str] = ()) -> str:
+    def _run(self, *arguments: str, stdin: str = "", secrets: Iterable[str] = ()) -> Outcome:
         self.check()
         outcome = self._runner.run(
             Command(argv=(*self.argv, *arguments), stdin=stdin.encode()), timeout=_SECONDS
@@ -139,7 +141,7 @@ class Kubectl:
             )
         if outcome.exit_code != 0:
             raise failure(arguments[0], outcome.stderr.decode(errors="replace"), secrets)
-        return outcome.text
+        return outcome
 
 
 def renewal(name: str, api: Api) -> tuple[tuple[str, ...], ...]:
@@ -158,10 +160,7 @@ def renewal(name: str, api: Api) -> tuple[tuple[str, ...], ...]:
 
 def failure(verb: str, stderr: str, secrets: Iterable[str] = ()) -> OrchestratorError:
     """The error for what kubectl wrote, without what is secret in it."""
-    for secret in filter(None, secrets):
-        stderr = stderr.replace(secret, "***")
-    lines = [line for line in stderr.splitlines() if line.strip() and not _NOISE.match(line)]
-    details = "\n".join(lines[-_MOST_LINES:])[:4000]
+    details = "\n".join(_lines(stderr, secrets)[-_MOST_LINES:])[:4000]
     for pattern, kind, why, hint in _CAUSES:
         if re.search(pattern, stderr):
             return _error(kind, f"kubectl {verb}: {why}", hint, details)
@@ -171,6 +170,13 @@ def failure(verb: str, stderr: str, secrets: Iterable[str] = ()) -> Orchestrator
         "its own words above say why" if details else "run it by hand to see",
         details,
     )
+
+
+def _lines(text: str, secrets: Iterable[str]) -> list[str]:
+    """What kubectl said, without noise and secrets."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return [line for line in text.splitlines() if line.strip() and not _NOISE.match(line)]
 
 
 def _error(

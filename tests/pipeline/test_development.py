@@ -170,6 +170,8 @@ def test_the_cluster_follows(project: Project, registry: RealRegistry, state: Pa
     loaded(state, digest, "The module does not have an active source")
     done = project.run("dev", "status")
     assert "ModuleConfig echo, spec.source" in done.out and digest in done.out
+    assert "this work tree builds" not in done.out
+    assert "this work tree builds pr333" in project.run("dev", "status", "--tag", "pr333").out
     registry.delete("modules/echo", registry.digest("modules/echo", "main"))
     assert status()["state"] == "image absent"
 

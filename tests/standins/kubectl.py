@@ -107,6 +107,8 @@ def apply(stdin: str) -> None:
     same = before is not None and before["spec"] == value["spec"]
     word = "created" if before is None else "unchanged" if same else "configured"
     path.write_text(json.dumps({**(before or {}), **value, "spec": value["spec"]}))
+    if value["apiVersion"] == "deckhouse.io/v1alpha1" and value["kind"] == "ModulePullOverride":
+        sys.stderr.write("Warning: deckhouse.io/v1alpha1 ModulePullOverride is deprecated\n")
     print(f"{value['kind'].lower()}.deckhouse.io/{value['metadata']['name']} {word}")
 
 

@@ -68,6 +68,14 @@ def test_apply_get_and_renew(cluster: Cluster) -> None:
     assert not any("imageTag" in word for call in cluster.calls() for word in call)
 
 
+def test_warnings_are_passed_on(cluster: Cluster) -> None:
+    said = cluster.kubectl().apply(MANIFEST.replace("v1alpha2", "v1alpha1"))
+    assert said == (
+        "Warning: deckhouse.io/v1alpha1 ModulePullOverride is deprecated\n"
+        "modulepulloverride.deckhouse.io/echo created"
+    )
+
+
 def test_the_context_comes_first(cluster: Cluster) -> None:
     cluster.kubectl(context="dev").override("echo")
     assert cluster.calls()[0][:3] == ["--context", "dev", "get"]
