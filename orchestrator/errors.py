@@ -10,6 +10,8 @@ OrchestratorError            1   failed
 │   └── TransientError      75   … for a reason that may pass
 ├── ConflictError           73   a published version holds another digest
 ├── Busy                    75   another run holds the lock
+├── ClusterError             1   the cluster said no, or does not know what it was sent
+│   └── ClusterUnreachable  75   … or did not answer
 └── VerificationError        1   what was written does not read back
 Interrupted (BaseException) 130/143  a signal asked us to stop
 
@@ -134,6 +136,15 @@ class ConflictError(OrchestratorError):
 class Busy(OrchestratorError):
     exit_code = 75
     category = "busy"
+
+
+class ClusterError(OrchestratorError):
+    category = "cluster"
+
+
+class ClusterUnreachable(ClusterError):
+    exit_code = 75
+    category = "cluster, transient"
 
 
 class VerificationError(OrchestratorError):

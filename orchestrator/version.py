@@ -27,8 +27,14 @@ def choose(
     *,
     tags: Sequence[str],
     branch: str | None,
+    development: bool = False,
 ) -> Chosen:
-    """`asked` is (text, origin) of --tag or $MODULES_MODULE_TAG; raises ConfigError."""
+    """`asked` is (text, origin) of --tag or $MODULES_MODULE_TAG; raises ConfigError.
+
+    For `development`, tags of the commit do not count, and a release is refused.
+    """
+    if development:
+        return _development(asked, environ, branch)
     if asked is not None:
         return _chosen(*asked)
     if text := environ.get("CI_COMMIT_TAG"):
@@ -43,17 +49,48 @@ def choose(
         return _chosen(text, "$TAG_NAME")
     if tags:
         return _chosen(_best(tags), "git tag at HEAD")
+    if found := _request_or_branch(environ, branch):
+        return found
+    raise ConfigError(
+        "no version: HEAD is on no branch, has no tag, and the environment names none",
+        hint="give one with --tag vX.Y.Z, or --tag NAME for a development build",
+    )
+
+
+def _request_or_branch(environ: Mapping[str, str], branch: str | None) -> Chosen | None:
     for name, prefix in (("CI_MERGE_REQUEST_IID", "mr"), ("CHANGE_ID", "pr")):
         if text := environ.get(name):
             return _chosen(prefix + text, f"${name}")
     for name in ("CI_COMMIT_REF_NAME", "BRANCH_NAME"):
         if text := environ.get(name):
             return _branch(text, f"${name}")
-    if branch:
-        return _branch(branch, "git branch")
+    return _branch(branch, "git branch") if branch else None
+
+
+def _development(
+    asked: tuple[str, str] | None, environ: Mapping[str, str], branch: str | None
+) -> Chosen:
+    if asked is not None:
+        chosen = _chosen(*asked)
+        if chosen.version.release:
+            raise ConfigError(
+                f"{chosen.version} is a release ({chosen.origin}), not a development tag",
+                hint="give another --tag NAME, or publish it with: orchestrator build",
+            )
+        return chosen
+    text = environ.get("GITHUB_REF_NAME", "")
+    if pull := _GITHUB_PULL.fullmatch(text):
+        return _chosen(f"pr{pull[1]}", "$GITHUB_REF_NAME")
+    if text and environ.get("GITHUB_REF_TYPE") == "branch":
+        return _branch(text, "$GITHUB_REF_NAME")
+    # GitLab gives the tag in $CI_COMMIT_REF_NAME, too, and Jenkins in $BRANCH_NAME.
+    of_tag = {environ.get("CI_COMMIT_TAG"), environ.get("TAG_NAME")}
+    named = {name: text for name, text in environ.items() if text not in of_tag}
+    if found := _request_or_branch(named, branch):
+        return found
     raise ConfigError(
-        "no version: HEAD is on no branch, has no tag, and the environment names none",
-        hint="give one with --tag vX.Y.Z, or --tag NAME for a development build",
+        "no development tag: HEAD is on no branch, and the environment names none",
+        hint="give one with --tag NAME, such as pr333 or my-branch",
     )
 
 

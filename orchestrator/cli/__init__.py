@@ -18,26 +18,27 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 # Short helps stand here, so that --help need not import the verbs and all that they need.
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
-    "channels": "Show what each release channel holds, and what is broken.",
-    "completion": "Print the completion script for bash, zsh or fish.",
-    "init": "Write what a module repository needs to be published from.",
-    "deps": "Pin base images and lib-helm, or check that they are pinned.",
-    "lint": "Check the files of a module against every rule, without a network.",
     "cat": "Print a file of an image in the registry.",
-    "diff": "Say what differs between two versions, or a version and the work tree.",
-    "ls": "List modules of a source, images and releases of a module, files of an image.",
+    "channels": "Show what each release channel holds, and what is broken.",
     "ci-env": "Print the variables that a CI job gives to the other verbs.",
+    "completion": "Print the completion script for bash, zsh or fish.",
+    "deps": "Pin base images and lib-helm, or check that they are pinned.",
+    "dev": "Build a development tag and have a cluster run it: overrides, sources, status, watch.",
+    "diff": "Say what differs between two versions, or a version and the work tree.",
     "images": "Publish application images under tags of git or of your own.",
+    "init": "Write what a module repository needs to be published from.",
+    "lint": "Check the files of a module against every rule, without a network.",
+    "ls": "List modules of a source, images and releases of a module, files of an image.",
     "plan": "Say what a build would do, and why.",
     "promote": "Let release channels name a published version.",
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",
     "rollback": "Take a release channel back to a lower version.",
     "slugify": "Turn a text into a legal tag or name, as werf does.",
+    "status": "Show settings with their origins, stages and what the registry holds.",
     "tree": "Draw a module source: modules, versions, images, releases, channels.",
     "verify": "Check a published version or channel against every rule, from the registry alone.",
     "version": "Print the version that a release channel holds.",
-    "status": "Show settings with their origins, stages and what the registry holds.",
 }
 
 
@@ -122,13 +123,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return _fail(_file_error(error), argv)
+        return _fail(file_error(error), argv)
     except Exception as error:  # noqa: BLE001  the one boundary: anything unforeseen is our bug
         return _bug(error, argv)
     return code if isinstance(code, int) else 0
 
 
-def _file_error(error: OSError) -> OrchestratorError:
+def file_error(error: OSError) -> OrchestratorError:
     import errno
 
     where = f" {error.filename}" if error.filename else ""
@@ -141,7 +142,8 @@ def _file_error(error: OSError) -> OrchestratorError:
     return OrchestratorError(f"{error.strerror or error}{where}", hint=hint)
 
 
-def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
+def show(error: OrchestratorError) -> None:
+    """An error on stderr: what failed, why, what to do."""
     from orchestrator.redact import mask, tame
 
     at = f" in stage {error.stage}" if error.stage else ""
@@ -150,6 +152,10 @@ def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
         _say(f"  {tame(mask(line))}")
     if error.hint:
         _say(f"-> {tame(mask(error.hint))}")
+
+
+def _fail(error: OrchestratorError, argv: Sequence[str]) -> int:
+    show(error)
     if argv:
         _say(f"resume: {_again(argv)}")
     return error.exit_code

@@ -13,6 +13,7 @@ from orchestrator.settings import OPTIONS
 
 if TYPE_CHECKING:
     from orchestrator.log import Reporter
+    from orchestrator.process import LocalRunner
     from orchestrator.stages.context import Context
     from orchestrator.stages.target import Target
 
@@ -39,10 +40,19 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def registry_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The settings of a command that only talks to a registry."""
-    for option in reversed(OPTIONS):
-        if option.name in _OF_REGISTRIES:
-            command = _click_option(option)(command)
-    return command
+    return some_settings(*_OF_REGISTRIES)(command)
+
+
+def some_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The settings of these names, for a command that needs no others."""
+
+    def declare(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(OPTIONS):
+            if option.name in names:
+                command = _click_option(option)(command)
+        return command
+
+    return declare
 
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,14 +167,12 @@ def opened(
     forced: frozenset[str] = frozenset(),
     arguments: tuple[str, ...] = (),
     publishes: bool = False,
+    development: bool = False,
 ) -> Iterator["Context"]:
     """A context for the module in `directory`, with signals passed on to what it runs."""
-    from orchestrator.process import LocalRunner
     from orchestrator.stages.context import Request, open_context
 
     environ = dict(os.environ)
-    runner = LocalRunner(environ)
-    click.get_current_context().obj.runners.append(runner)
     request = Request(
         directory=directory,
         flags=flags,
@@ -172,9 +180,19 @@ def opened(
         forced=forced,
         arguments=arguments,
         publishes=publishes,
+        development=development,
     )
-    with open_context(request, runner) as context:
+    with open_context(request, local_runner(environ)) as context:
         yield context
+
+
+def local_runner(environ: Mapping[str, str]) -> "LocalRunner":
+    """What runs tools here; signals are passed on to them."""
+    from orchestrator.process import LocalRunner
+
+    runner = LocalRunner(environ)
+    click.get_current_context().obj.runners.append(runner)
+    return runner
 
 
 @contextmanager
@@ -182,12 +200,10 @@ def opened_target(
     directory: Path, flags: Mapping[str, Any], *, repository: str | None = None
 ) -> Iterator["Target"]:
     """R/M, written out as `repository` or told by settings and module.yaml, and a client for it."""
-    from orchestrator.process import LocalRunner
     from orchestrator.stages.target import open_target
 
     environ = dict(os.environ)
-    runner = LocalRunner(environ)
-    click.get_current_context().obj.runners.append(runner)
+    runner = local_runner(environ)
     with open_target(directory, flags, environ, runner, repository=repository) as target:
         yield target
 

@@ -191,6 +191,7 @@ class Request:
     forced: frozenset[str] = frozenset()
     arguments: tuple[str, ...] = ()
     publishes: bool = False
+    development: bool = False
 
 
 @contextmanager
@@ -233,6 +234,7 @@ def _context(
             request.environ,
             tags=snapshot.tags,
             branch=snapshot.branch,
+            development=request.development,
         )
     )
     if chosen and not chosen.version.release and snapshot.dirty:

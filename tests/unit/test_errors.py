@@ -13,6 +13,8 @@ CODES = {
     "TransientError": 75,
     "ConflictError": 73,
     "Busy": 75,
+    "ClusterError": 1,
+    "ClusterUnreachable": 75,
     "VerificationError": 1,
 }
 

@@ -39,6 +39,7 @@ LAYERS = (
         "verify",
         "version",
         "werf_config",
+        "watch",
         "yamldoc",
     ),
     ("engine",),
@@ -58,6 +59,7 @@ HOMES = {
     "semver": ("model",),
     "subprocess": ("process",),
     "urllib3": ("registry",),
+    "watchfiles": ("watch",),
     "yaml": ("yamldoc",),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -146,3 +146,51 @@ def test_almost_a_release_is_warned_of(text: str) -> None:
     assert found.warning
     assert chosen("v1.2.3").warning is None
     assert chosen("main").warning is None
+
+
+def development(asked: str | None = None, *, branch: str | None = None, **environ: str) -> Chosen:
+    """At a commit that is tagged as a release."""
+    return choose(
+        (asked, "--tag") if asked else None,
+        environ,
+        tags=("v1.0.0",),
+        branch=branch,
+        development=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "tag"),
+    [
+        ({"GITHUB_REF_NAME": "333/merge", "GITHUB_REF_TYPE": "branch"}, "pr333"),
+        ({"GITHUB_REF_NAME": "feature/x", "GITHUB_REF_TYPE": "branch"}, "feature-x-8339ecf4"),
+        ({"CI_MERGE_REQUEST_IID": "12", "CI_COMMIT_REF_NAME": "x"}, "mr12"),
+        ({"CHANGE_ID": "7", "BRANCH_NAME": "PR-7"}, "pr7"),
+        ({"CI_COMMIT_REF_NAME": "topic"}, "topic"),
+        # Runs for a git tag: what names the tag is passed over.
+        ({"GITHUB_REF_NAME": "v1.0.0", "GITHUB_REF_TYPE": "tag"}, "local"),
+        ({"CI_COMMIT_TAG": "v1.0.0", "CI_COMMIT_REF_NAME": "v1.0.0"}, "local"),
+        ({"TAG_NAME": "v1.0.0", "BRANCH_NAME": "v1.0.0"}, "local"),
+        ({}, "local"),
+    ],
+)
+def test_a_development_tag(environ: dict[str, str], tag: str) -> None:
+    found = development(branch="local", **environ)
+    assert found.version.tag == tag and not found.version.release
+    assert development("my-tag", branch="local", **environ).version.tag == "my-tag"
+
+
+@pytest.mark.parametrize(
+    ("asked", "branch", "says"),
+    [
+        ("v1.0.0", "main", "is a release"),
+        ("stable", "main", "release channel"),
+        (None, "v1.0.0", "named like a release"),
+        (None, "alpha", "release channel"),
+        (None, None, "no development tag"),
+    ],
+)
+def test_no_development_tag(asked: str | None, branch: str | None, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as refused:
+        development(asked, branch=branch)
+    assert refused.value.hint

@@ -1,0 +1,1 @@
+"""What a Deckhouse cluster is told to run a development build, and what it answers."""
