@@ -52,6 +52,8 @@ class Shape:
     def of(cls, settings: "Settings") -> "Shape":
         """Raises ConfigError where an import is not written as IMAGE:PATH:TARGET."""
         values = {name: settings[name] for name in _PLAIN if settings.given(name)}
+        edition = values.get("edition", "")
+        values["edition"] = settings["editions"].get(edition, edition)
         if settings.given("imports"):
             values["imports"] = _imports(settings)
         return cls(**values)
@@ -60,6 +62,23 @@ class Shape:
     def excluded(self) -> tuple[str, ...]:
         """Globs that the edition leaves out as well."""
         return self.exclude + tuple(self.exclude_by_edition.get(self.edition, "").split())
+
+
+EVERY_EDITION: Final = "all"
+
+
+def in_edition(settings: "Settings", text: str) -> str:
+    """A text with `{edition}` filled in; raises ConfigError where there is no edition for it."""
+    if "{edition}" not in text:
+        return text
+    name = settings["edition"]
+    if name not in settings["editions"]:
+        known = ", ".join(settings["editions"]) or "none are named in editions"
+        raise ConfigError(
+            f"{text!r} has {{edition}} in it, and {name or 'no edition'} is not one of: {known}",
+            hint="give --edition NAME, or --edition all for each of them",
+        )
+    return text.replace("{edition}", name)
 
 
 _PLAIN: Final = tuple(name for name in Shape.__dataclass_fields__ if name != "imports")
@@ -92,13 +111,13 @@ LAYOUT: Final = (
         name="edition",
         flag="--edition",
         env="MODULE_EDITION",
-        help="Edition that is built: the value that fragments see, and openapi/values_EDITION.yaml.",
+        help="Edition that is built: a name in editions, a value that fragments see, or all of them.",
     ),
     Option(
         name="editions",
         kind=Kind.MAP,
         default={},
-        help="Editions: name -> value; build --edition-matrix builds each, with {edition} in the source.",
+        help="Editions: name, which stands for {edition} in the source, -> value that fragments see.",
     ),
     Option(
         name="base_images",

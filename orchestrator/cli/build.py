@@ -1,5 +1,6 @@
 """`orchestrator build`: the whole pipeline."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
   orchestrator build
   orchestrator build --source registry.example.io/modules --tag v1.2.3
   orchestrator build --until digests
+  orchestrator build --edition all --source 'registry.example.io/{edition}/modules'
   orchestrator build -- --platform linux/amd64
 """,
 )
@@ -42,6 +44,56 @@ def command(
     What holds already is not done again: run the same command after any failure. The last line on
     stdout is the module image, R/M@sha256:…
     """
+    editions = _editions(directory, flags)
+    reports = {}
+    for edition in editions:
+        one = flags if edition is None else {**flags, "edition": edition}
+        report, idle = _build(directory, first, last, forced, log_format, arguments, one)
+        reports[edition] = report
+        if output == "json":
+            continue
+        click.echo(table(report), err=True)
+        if idle:
+            click.echo("nothing to do", err=True)
+        if "image" in report:
+            click.echo(f"{report['module']['repository']}@{report['image']['digest']}")
+    if output == "json":
+        single = reports.get(None)
+        options.print_json(single if single is not None else {"schema": 1, "editions": reports})
+
+
+def _editions(directory: Path, flags: "Mapping[str, Any]") -> "list[str | None]":
+    """Every edition of the settings where all are asked for, in their order; else just this build."""
+    from orchestrator import settings as settings_
+    from orchestrator.errors import ConfigError
+    from orchestrator.shape import EVERY_EDITION
+
+    settings, _ = settings_.read(flags, dict(os.environ), settings_.read_file(directory))
+    if settings["edition"] != EVERY_EDITION:
+        return [None]
+    if not settings["editions"]:
+        raise ConfigError(
+            "all editions are asked for, but none are named",
+            hint="name them in orchestrator.yaml, for example: editions: {ce: ce, ee: ee}",
+        )
+    if "{edition}" not in (settings["source"] or settings["repo"] or ""):
+        raise ConfigError(
+            "all editions are asked for, but they would all be published to one place",
+            hint="write {edition} into the source: --source 'registry.example.io/{edition}/modules'",
+        )
+    return list(settings["editions"])
+
+
+def _build(
+    directory: Path,
+    first: str | None,
+    last: str | None,
+    forced: tuple[str, ...],
+    log_format: str,
+    arguments: tuple[str, ...],
+    flags: "Mapping[str, Any]",
+) -> tuple[dict[str, Any], bool]:
+    """The report, and whether there was nothing to do."""
     from orchestrator.engine.run import Selection
     from orchestrator.stages import pipeline
 
@@ -57,16 +109,7 @@ def command(
             tell("warning", text=warning)
         selection = Selection(first=first, last=last, forced=chosen)
         outcome = pipeline.execute(ctx, selection, tell)
-        report = pipeline.summary(ctx, outcome)
-    if output == "json":
-        options.print_json(report)
-        return
-    click.echo(table(report), err=True)
-    if pipeline.nothing_done(outcome):
-        click.echo("nothing to do", err=True)
-    if "image" in report:
-        module = report["module"]
-        click.echo(f"{module['repository']}@{report['image']['digest']}")
+        return pipeline.summary(ctx, outcome), pipeline.nothing_done(outcome)
 
 
 def unused_config(paths: "Iterable[str]") -> str | None:

@@ -164,6 +164,7 @@ def _variables(ctx: Context) -> dict[str, str]:
         "MODULES_MODULE_NAME": ctx.module.name,
         "MODULES_MODULE_SOURCE": str(ctx.source),
         "MODULES_MODULE_TAG": ctx.version,
+        **({"MODULE_EDITION": ctx.shape.edition} if ctx.shape.edition else {}),
     }
 
 

@@ -81,8 +81,8 @@ class Context:
     @cached_property
     def stages_repository(self) -> Repository:
         """Where the builder keeps what it builds; R/M unless --repo says otherwise."""
-        text = self.settings["repo"]
-        return Repository.parse(text) if text and not self.local else self.repository
+        given = self.settings["repo"] and not self.local
+        return _parsed(self.settings, "repo") if given else self.repository
 
     @property
     def module_reference(self) -> Reference:
@@ -308,8 +308,10 @@ def source_of(settings: "Settings", name: str) -> Repository | None:
 
 
 def _parsed(settings: "Settings", name: str) -> Repository:
+    from orchestrator.shape import in_edition
+
     try:
-        return Repository.parse(settings[name])
+        return Repository.parse(in_edition(settings, settings[name]))
     except ConfigError as error:
         finding = Finding(settings.origin(name), 0, f"{name}: {error.message}")
         raise ConfigError("the settings are not right", [finding], hint=error.hint) from None

@@ -37,11 +37,24 @@ SWITCHES = {
 RENDERING = {"--config", "--config-templates-dir", "--env", "--giterminism-config"}
 RENDERING_SWITCHES = {"--dev", "--final-images-only", "--log-quiet", "--log-verbose"}
 META = {"project", "configVersion", "build", "cleanup", "deploy", "gitWorktree"}
-DOCKERFILE = {"image", "dockerfile", "context", "args", "target", "final", "platform", "staged"}
+DOCKERFILE = {
+    "image",
+    "dockerfile",
+    "context",
+    "args",
+    "target",
+    "final",
+    "platform",
+    "staged",
+    "ssh",
+}
 STAPEL = {
     "image", "from", "fromImage", "final", "git", "shell", "import", "imageSpec", "platform",
-    "dependencies",
+    "dependencies", "mount", "secrets", "fromCacheVersion",
 }  # fmt: skip
+# Tools that no test has in its images; only what they would write is made.
+TOOLS = re.compile(r"(?:^|\s)(?:apk|apt-get|cd|git|go|pm|python3|svace|echo)\s")
+WRITTEN = re.compile(r"\s-(?:o|t)\s+/(\S+)")
 STAGES = ("beforeInstall", "install", "beforeSetup", "setup")
 
 
@@ -301,11 +314,38 @@ class Build:
         )
 
     def rendered(self) -> str:
+        if program := os.environ.get("GORENDER"):
+            return self.rendered_by(program, self.read())
         text = self.render(self.read())
         if "{{" in text:
             where = text[text.index("{{") :].splitlines()[0]
             raise Failed(f"unable to load werf config: unable to render werf config: {where}")
         return text.replace("\0", "{{")
+
+    def rendered_by(self, program: str, text: str) -> str:
+        """By the renderer that has werf's template libraries, over what is committed."""
+        rendering = self.giterminism().get("goTemplateRendering") or {}
+        rules = rendering.get("allowEnvVariables") or []
+        with tempfile.TemporaryDirectory() as root:
+            with tarfile.open(
+                fileobj=io.BytesIO(git("archive", "--format=tar", self.tree))
+            ) as tree:
+                tree.extractall(f"{root}/tree", filter="data")
+            allowed = Path(root, "allowed")
+            allowed.write_text(
+                "\n".join(r[1:-1] if r.startswith("/") else re.escape(r) for r in rules)
+            )
+            done = subprocess.run(
+                [program, f"{root}/tree", str(allowed)],
+                input=text,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if done.returncode != 0:
+            said = done.stderr.strip()
+            raise Failed(f"unable to load werf config: unable to render werf config: {said}")
+        return done.stdout
 
     def render(self, text: str) -> str:
         text = text.replace('{{ "{{" }}', "\0")
@@ -411,6 +451,10 @@ class Build:
             if source not in self.images:
                 raise Failed(f"this stand-in imports from images of the config only: {source}")
             taken = mapped(self.files(self.images[source]), rule)
+            base = str(self.images[source].get("from") or "")
+            if not taken and "@sha256:" in base:
+                # What a base image of somewhere else holds is not known here.
+                taken = {str(rule.get("to") or rule["add"]).strip("/"): (0o755, base.encode())}
             if not taken:
                 raise Failed(f"import from {source} copies nothing: {rule}")
             files |= taken
@@ -419,8 +463,15 @@ class Build:
     def shell(self, image: dict[str, Any]) -> Files:
         scripts = image.get("shell") or {}
         commands = [line for stage in STAGES for line in scripts.get(stage) or ()]
+        foreign = [line for line in commands if TOOLS.search(line) and "> /" not in line]
+        made: Files = {}
+        for line in foreign:
+            for path in WRITTEN.findall(line):
+                target = f"{path}/fetched.py" if " pip " in line else path
+                made[target] = (0o755, hashlib.sha256(line.encode()).hexdigest().encode())
+        commands = [line for line in commands if line not in foreign]
         if not commands:
-            return {}
+            return made
         environ = {"PATH": os.environ["PATH"]}
         for rule in image.get("dependencies") or ():
             record = self.records[rule["image"]]
@@ -439,8 +490,10 @@ class Build:
                     "failed to build image for stage setup with digest 0: error building stage "
                     f"setup: exit status {done.returncode}"
                 )
-            made = sorted(path for path in Path(root).rglob("*") if path.is_file())
-            return {path.relative_to(root).as_posix(): (0o644, path.read_bytes()) for path in made}
+            for path in sorted(Path(root).rglob("*")):
+                if path.is_file():
+                    made[path.relative_to(root).as_posix()] = (0o644, path.read_bytes())
+            return made
 
     def tracked(self, directory: str) -> Files:
         archive = git("archive", "--format=tar", self.tree, "--", directory)
