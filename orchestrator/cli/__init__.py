@@ -18,10 +18,14 @@ from orchestrator.errors import BUG_EXIT_CODE, Interrupted, OrchestratorError, U
 # Short helps stand here, so that --help need not import the verbs and all that they need.
 VERBS: Final = {
     "build": "Render, build, assemble, publish and read back a module.",
+    "channels": "Show what each release channel holds, and what is broken.",
+    "completion": "Print the completion script for bash, zsh or fish.",
     "init": "Write what a module repository needs to be published from.",
     "plan": "Say what a build would do, and why.",
+    "promote": "Let release channels name a published version.",
     "registry": "Serve the local registry of this module.",
     "render": "Write the werf config, or check that it is up to date.",
+    "rollback": "Take a release channel back to a lower version.",
     "slugify": "Turn a text into a legal tag or name, as werf does.",
     "verify": "Check a published version or channel against every rule, from the registry alone.",
     "status": "Show settings with their origins, stages and what the registry holds.",

@@ -13,6 +13,7 @@ from orchestrator.settings import OPTIONS, Kind, Option
 if TYPE_CHECKING:
     from orchestrator.log import Reporter
     from orchestrator.stages.context import Context
+    from orchestrator.stages.target import Target
 
 STAGES = ("render", "build", "digests", "module", "release", "register", "verify")
 _OF_REGISTRIES = (
@@ -41,6 +42,14 @@ def registry_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if option.name in _OF_REGISTRIES:
             command = _click_option(option)(command)
     return command
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those that say which module in which source, and how to reach it."""
+    for option in reversed(OPTIONS):
+        if option.name in {"source", "name", *_OF_REGISTRIES}:
+            command = _click_option(option)(command)
+    return directory_option(command)
 
 
 def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,6 +168,21 @@ def opened(
     )
     with open_context(request, runner) as context:
         yield context
+
+
+@contextmanager
+def opened_target(
+    directory: Path, flags: Mapping[str, Any], *, repository: str | None = None
+) -> Iterator["Target"]:
+    """R/M, written out as `repository` or told by settings and module.yaml, and a client for it."""
+    from orchestrator.process import LocalRunner
+    from orchestrator.stages.target import open_target
+
+    environ = dict(os.environ)
+    runner = LocalRunner(environ)
+    click.get_current_context().obj.runners.append(runner)
+    with open_target(directory, flags, environ, runner, repository=repository) as target:
+        yield target
 
 
 def reporter(log_format: str) -> "Reporter":

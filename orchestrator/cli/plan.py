@@ -8,7 +8,16 @@ import click
 from orchestrator.cli import options
 
 
-@click.command("plan")
+@click.command(
+    "plan",
+    epilog="""Examples:
+
+\b
+  orchestrator plan
+  orchestrator plan --exit-code     # 2 where a build would do something
+  orchestrator plan -o json --tag v1.2.3
+""",
+)
 @options.settings_options
 @options.selection_options
 @click.option(

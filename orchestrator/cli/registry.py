@@ -13,7 +13,15 @@ def command() -> None:
     """The local registry that a build without --source publishes to."""
 
 
-@command.command("serve")
+@command.command(
+    "serve",
+    epilog="""Examples:
+
+\b
+  orchestrator registry serve
+  crane ls 127.0.0.1:PORT/modules     # as it prints it, elsewhere
+""",
+)
 @options.directory_option
 @click.option(
     "--port",

@@ -8,7 +8,15 @@ import click
 from orchestrator.cli import options
 
 
-@click.command("render")
+@click.command(
+    "render",
+    epilog="""Examples:
+
+\b
+  orchestrator render
+  orchestrator render --check
+""",
+)
 @options.settings_options
 @click.option(
     "--check",

@@ -3,7 +3,15 @@
 import click
 
 
-@click.command("slugify")
+@click.command(
+    "slugify",
+    epilog="""Examples:
+
+\b
+  orchestrator slugify feature/My_branch
+  orchestrator slugify -f kubernetes-namespace My_branch
+""",
+)
 @click.option(
     "-f",
     "--format",

@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from orchestrator.stages.context import Context
 
 
-@click.command("status")
+@click.command(
+    "status",
+    epilog="""Examples:
+
+\b
+  orchestrator status
+  orchestrator status -o json | jq .settings
+""",
+)
 @options.settings_options
 @options.output_option
 def command(directory: Path, output: str, **flags: Any) -> None:

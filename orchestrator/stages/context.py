@@ -227,10 +227,10 @@ def _context(
     )
     gather.done()
     assert chosen and module  # noqa: S101  done() has raised otherwise
-    source = _source(settings, module.name)
+    source = source_of(settings, module.name)
     local = source is None
     if source is None:
-        source = _serve_locally(runner, directory, stack)
+        source = serve_locally(runner, directory, stack)
     return Context(
         directory=directory,
         environ=request.environ,
@@ -248,7 +248,7 @@ def _context(
     )
 
 
-def _source(settings: "Settings", name: str) -> Repository | None:
+def source_of(settings: "Settings", name: str) -> Repository | None:
     """R as given, or the parent of --repo where that is R/M; None asks for the local registry."""
     if settings["source"]:
         return _parsed(settings, "source")
@@ -272,7 +272,7 @@ def _parsed(settings: "Settings", name: str) -> Repository:
         raise ConfigError("the settings are not right", [finding], hint=error.hint) from None
 
 
-def _serve_locally(runner: "Runner", directory: Path, stack: ExitStack) -> Repository:
+def serve_locally(runner: "Runner", directory: Path, stack: ExitStack) -> Repository:
     from orchestrator.registry import embedded
 
     make_work_directory(directory)

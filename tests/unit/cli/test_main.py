@@ -1,11 +1,13 @@
 """The command line's manners: exit codes, help, errors without tracebacks."""
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from orchestrator import cli
@@ -29,10 +31,64 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(verb in text for verb in cli.VERBS)
 
 
-@pytest.mark.parametrize("verb", sorted(cli.VERBS))
-def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([verb, "--help"]) == 0
-    assert "Usage: orchestrator" in capsys.readouterr().out
+def leaves() -> list[str]:
+    """All commands, as they are typed."""
+    root = click.Context(cli.cli)
+    found = []
+    for verb in cli.VERBS:
+        command = cli.cli.get_command(root, verb)  # type: ignore[attr-defined]
+        if isinstance(command, click.Group) and not command.invoke_without_command:
+            found += [f"{verb} {name}" for name in command.commands]
+        else:
+            found.append(verb)
+    return sorted(found)
+
+
+@pytest.mark.parametrize("command", leaves())
+def test_every_command_has_help_with_examples(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*command.split(), "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"Usage: orchestrator {command}" in text
+    assert f"  orchestrator {command}" in text.partition("Examples:")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["orchestrator", "pro"], ["promote"]),
+        (["orchestrator", "promote", "v1.0.0", "early"], ["early-access"]),
+        (["orchestrator", "verify", "--de"], ["--deep"]),
+    ],
+)
+def test_bash_completes(words: list[str], expected: list[str], tmp_path: Path) -> None:
+    program = tmp_path / "orchestrator"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m orchestrator "$@"\n')
+    program.chmod(0o755)
+    quoted = " ".join(words)
+    script = f"""
+    source <(orchestrator completion bash)
+    COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}
+    _orchestrator_completion orchestrator
+    printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == expected
+
+
+@pytest.mark.parametrize(
+    ("shell", "says"), [("zsh", "#compdef orchestrator"), ("fish", "complete ")]
+)
+def test_other_shells(shell: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", shell]) == 0
+    assert says in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
