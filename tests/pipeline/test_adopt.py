@@ -4,6 +4,9 @@ import hashlib
 import json
 import shutil
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +39,6 @@ def builds(project: Project) -> list[str]:
 
 def put_attestation(registry: RealRegistry, repository: str, digest: str) -> str:
     """A manifest under the tag that cosign gives the attestation of an image; returns its digest."""
-    import urllib.request
 
     def send(method: str, url: str, data: bytes, kind: str) -> str:
         request = urllib.request.Request(
@@ -352,8 +354,22 @@ def test_generate_passes_over_the_config(classic: Project) -> None:
     assert "--config .orchestrator/werf.yaml" in builds(classic)[0]
 
 
+def tree_at_rest(registry: RealRegistry, source: str) -> dict[str, dict[str, str]]:
+    """All names, once the registry has dealt with what a killed program had sent at the same time:
+
+    it lists a tag a moment before it answers for it.
+    """
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return registry.tree(source, "classic")
+        except urllib.error.HTTPError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 @pytest.mark.slow
-def test_every_third_point(tmp_path: Path, shared_registry: RealRegistry) -> None:
+def test_every_fifth_point(tmp_path: Path, shared_registry: RealRegistry) -> None:
     """Killed with -9 at a journal append or around a registry write, copies into R/M among them."""
     registry = shared_registry
 
@@ -370,12 +386,12 @@ def test_every_third_point(tmp_path: Path, shared_registry: RealRegistry) -> Non
     expected = registry.tree("calm", "classic")
     started = points.index("after journal build started")
     assert sum(point == "before PUT" for point in points) >= 7
-    for number, name in list(enumerate(points, start=1))[started::3]:
+    for number, name in list(enumerate(points, start=1))[started::5]:
         place = f"crash-{number}"
         project = classic(place)
         died = project.run(str(number), "build", program=DYING)
         assert died.code == -9, f"{name}: {died.err}"
-        tree = registry.tree(place, "classic")
+        tree = tree_at_rest(registry, place)
         assert not tree["source"] or tree["release"]
         assert not tree["release"] or "v1.0.0" in tree["module"]
         again = project.run("build")
