@@ -370,7 +370,9 @@ def section(file: bytes | None, name: str, schema: "Schema") -> "Document":
     if value is not None:
         findings += check(schema, part, FILE)
     if findings:
-        raise ConfigError(f"{FILE} is not right", sorted(findings))
+        raise ConfigError(
+            f"{FILE} is not right", sorted(findings), hint=f"see docs/{name}.md for {name}:"
+        )
     return part
 
 

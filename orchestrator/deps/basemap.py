@@ -46,7 +46,7 @@ class BaseMap:
             here, there = (
                 (old.value, new.value) if new.name and old.name else (old.digest, new.digest)
             )
-            lines[old.line - 1] = there.join(lines[old.line - 1].rsplit(here, 1))
+            lines[old.line - 1] = lines[old.line - 1].replace(here, there, 1)
         return "".join(lines)
 
 

@@ -9,7 +9,7 @@ from orchestrator.schema import Text, suggestion
 from orchestrator.verify.finding import Level
 
 OFF = "off"
-LEVELS = (OFF, *(str(level) for level in Level))
+LEVELS = (OFF, str(Level.WARNING), str(Level.ERROR))
 LEVEL_SCHEMA = Text(one_of=LEVELS)
 
 
@@ -53,11 +53,12 @@ def levels(
     A choice is a rule's id or name, a level, and where it was made.
     """
     known = {key: rule for rule in rules for key in (rule.id, rule.name)}
+    ids = [rule.id for rule in rules]
     made: dict[str, Level | None] = {rule.id: rule.level for rule in rules}
     findings = []
     for key, level, place in (choice for source in chosen for choice in source):
         if key not in known:
-            tip = suggestion(key.lower(), [*known, *map(str.lower, known)])
+            tip = suggestion(key.upper(), ids) or suggestion(key.lower(), known)
             findings.append(Finding(place.origin, place.line, f"there is no rule {key!r}{tip}"))
         elif level not in LEVELS:
             message = f"{key}: {level!r} is none of {', '.join(LEVELS)}{suggestion(level, LEVELS)}"

@@ -6,6 +6,7 @@ What only werf can know becomes `*` in a name, and a name with `*` may be any th
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from orchestrator.artifacts import image_key
@@ -129,6 +130,24 @@ def read_config(
             for image in plain
         ]
     return Config(images=tuple(declared), uses=tuple(uses), texts=texts, base=base_keys)
+
+
+def items(image: Image, section: str) -> Iterator[tuple[int, list[str]]]:
+    """Line and lines of each item in a list at the top of a document."""
+    lines = image.body.split("\n")
+    for start in (n for n, line in enumerate(lines) if re.match(rf"{section}:\s*$", line)):
+        below = range(start + 1, len(lines))
+        end = next((n for n in below if re.match(r"\w", lines[n])), len(lines))
+        dashes = [n for n in range(start + 1, end) if re.match(r"\s*- ", lines[n])]
+        # Lists inside of an item are indented further than the items.
+        least = min((_indent(lines[n]) for n in dashes), default=0)
+        heads = [*(n for n in dashes if _indent(lines[n]) == least), end]
+        for first, last in pairwise(heads):
+            yield image.start + first, lines[first:last]
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def without_comments(text: str) -> str:

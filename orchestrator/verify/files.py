@@ -8,6 +8,7 @@ from orchestrator import yamldoc
 from orchestrator.errors import Finding
 
 _CONVERSION: Final = re.compile(r"openapi/conversions/(.+)")
+_OF_DKP: Final = frozenset({"base", "ca", "dockercfg", "scheme"})
 _NUMBERED: Final = re.compile(r"v([1-9][0-9]*)\.yaml")
 
 
@@ -22,14 +23,20 @@ def not_a_schema(files: Mapping[str, bytes]) -> Iterator[Finding]:
 
 
 def own_registry(files: Mapping[str, bytes]) -> Iterator[Finding]:
-    """A property that DKP overwrites."""
+    """A property with a meaning of its own that DKP overwrites; a mere place for DKP's is none."""
     path = "openapi/values.yaml"
     document = yamldoc.load(files.get(path, b""), path, ambiguous=False)
     value = document.value
     properties = value.get("properties") if isinstance(value, dict) else None
-    if isinstance(properties, dict) and "registry" in properties:
+    own = properties.get("registry") if isinstance(properties, dict) else None
+    if isinstance(own, dict) and (_below(own) - _OF_DKP or own.get("default") or "required" in own):
         line = document.lines.get(("properties", "registry"), 0)
         yield Finding(path, line, "DKP puts its own `registry` in place of yours")
+
+
+def _below(schema: Mapping[str, Any]) -> set[str]:
+    properties = schema.get("properties")
+    return set(properties) if isinstance(properties, dict) else set()
 
 
 def conversions(files: Mapping[str, bytes]) -> Iterator[Finding]:

@@ -59,14 +59,18 @@ def broken_files(sources: Sources) -> Iterator[Finding]:
 
 
 def not_executable(sources: Sources) -> Iterator[Finding]:
-    """Programs say so by `#!`: libraries beside hooks need no execute bit."""
+    """Libraries beside hooks need no execute bit: a hook answers to --config."""
     for path, data in sorted(sources.files.items()):
-        if is_program(path) and data.startswith(b"#!") and not sources.tree.executable(path):
+        runs = data.startswith(b"#!") and (
+            path == "enabled" or b"--config" in data or b"__main__" in data
+        )
+        library = path.startswith("hooks/lib/")
+        if is_program(path) and runs and not library and not sources.tree.executable(path):
             yield Finding(path, 1, "it is a program, but it cannot be executed")
 
 
 def development_files(sources: Sources) -> Iterator[Finding]:
-    for path in bundle_paths(sources.paths):
+    for path in [] if sources.own_werf else bundle_paths(sources.paths):
         if any(fnmatchcase(path, pattern) for pattern in _DEVELOPMENT):
             yield Finding(path, 0, "a file of development would be part of the module image")
     bundle = sources.config.image("bundle")
@@ -88,6 +92,8 @@ def submodules(sources: Sources) -> Iterator[Finding]:
 def left_from_template(sources: Sources) -> Iterator[Finding]:
     """Camel case and kebab case of one name are one here."""
     names = [name for name in TEMPLATE_NAMES if name != sources.module_name]
+    if "echoserver" not in names:
+        return
     forms = {name: name for name in names} | {_camel(name): name for name in names}
     choice = "|".join(map(re.escape, forms))
     for where, pattern in _LEFT_OVER:
@@ -110,8 +116,11 @@ def wrong_values_key(sources: Sources) -> Iterator[Finding]:
     if not own:
         return
     for path, text in sources.matching(r"templates/.*").items():
+        # Once a file is enough: a wrong name is seldom wrong once.
+        known = {own, "global", *map(_camel, TEMPLATE_NAMES)}
         for number, line in enumerate(text.split("\n"), 1):
             for found in re.finditer(r"\$?\.Values\.([A-Za-z_]\w*)", line):
-                if found[1] not in {own, "global"} | set(map(_camel, TEMPLATE_NAMES)):
+                if found[1] not in known:
+                    known.add(found[1])
                     tip = suggestion(found[1], [own])
                     yield Finding(path, number, f".Values.{found[1]} is not of {own}{tip}")

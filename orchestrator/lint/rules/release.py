@@ -8,7 +8,7 @@ from orchestrator import yamldoc
 from orchestrator.artifacts import DIGESTS_FILE, changelog_path
 from orchestrator.errors import Finding
 from orchestrator.lint.sources import Sources
-from orchestrator.lint.werf import Image
+from orchestrator.lint.werf import Image, items
 from orchestrator.module import FILE
 from orchestrator.verify.files import changelog, steps_above
 
@@ -20,7 +20,7 @@ _TRIMMED: Final = re.compile(r'trimPrefix\s+"v"')
 _VERSION_LINE: Final = re.compile(r"MODULES_MODULE_TAG|CI_COMMIT_(TAG|REF_NAME)|version\.json")
 _CUT: Final = re.compile(r"(module_tag|MODULES_MODULE_TAG)\b.*(#v\}|#v\b|s/\^v//)", re.IGNORECASE)
 _MORE_KEYS: Final = re.compile(
-    r"""\{\s*\\?"version\\?"\s*:[^}]*,|\.version\s*=[^|']*\|\s*\.\w+\s*="""
+    r"""\\?"version\\?"\s*:.*,\s*\\?"\w+\\?"\s*:|\.version\s*=[^|']*\|\s*\.\w+\s*="""
 )
 _WORKFLOWS: Final = r"\.github/workflows/.*"
 
@@ -58,14 +58,23 @@ def _closure(sources: Sources, name: str) -> list[Image]:
 
 
 def _lacks(sources: Sources, image: str, file: str) -> Iterator[Image]:
-    """The image where nothing of it or behind it mentions a file, or takes everything."""
+    """The image where nothing of it or behind it mentions a file, nor takes all that is committed."""
     declared = sources.config.image(image)
     if declared is None:
         return
-    whole = "\n".join(each.body for each in _closure(sources, image))
-    everything = re.search(r"^git:", whole, re.MULTILINE) and "includePaths" not in whole
-    if file not in whole and not everything:
+    made = file != FILE
+    behind = _closure(sources, image)
+    if not any(file in each.body or (not made and _takes_all(each)) for each in behind):
         yield declared
+
+
+def _takes_all(image: Image) -> bool:
+    """Whether a document adds the whole work tree."""
+    return any(
+        re.search(r"add:\s*[\"']?/[\"']?\s*$", "\n".join(lines), re.MULTILINE)
+        and not any("includePaths" in line for line in lines)
+        for _, lines in items(image, "git")
+    )
 
 
 def release_without_module_yaml(sources: Sources) -> Iterator[Finding]:
@@ -75,6 +84,7 @@ def release_without_module_yaml(sources: Sources) -> Iterator[Finding]:
 
 
 def release_without_version(sources: Sources) -> Iterator[Finding]:
+    """No version.json is ever committed, so it must be written."""
     for image in _lacks(sources, RELEASE_IMAGE, "version.json"):
         yield Finding(image.path, image.line, f"the image {RELEASE_IMAGE} has no version.json")
 

@@ -3,21 +3,21 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
 from orchestrator import yamldoc
+from orchestrator.deps.basemap import REGISTRY_KEY
 from orchestrator.errors import Finding
 from orchestrator.lint.rules.files import TEMPLATE_NAMES
 from orchestrator.lint.sources import Sources
-from orchestrator.lint.werf import without_comments
+from orchestrator.lint.werf import items, without_comments
 from orchestrator.schema import suggestion
 
 _GITERMINISM: Final = "werf-giterminism.yaml"
 _BASE: Final = re.compile(r"(base|builder|common|libs|tools)/")
 _EXTERNAL: Final = re.compile(r"[:@]|^scratch$")
 _ACTION: Final = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
-_INDEX: Final = re.compile(r'\.Images\s+(?:"([^"]+)"|\(([^)]*)\))')
+_INDEX: Final = re.compile(r'index\s+\$?\w*(?:\.\w+)*\.Images\s+(?:"([^"]+)"|\(([^)]*)\))')
 _FIELD: Final = re.compile(r"\.Images\.([A-Za-z_]\w*)")
 _ENV: Final = re.compile(r'(?<![\w."])env\s+"([A-Za-z_]\w*)"(\s*["(.$]|\s+`)?')
 _PROJECT: Final = re.compile(r"project:\s*[\"']?([^\s\"'#{]+)")
@@ -65,6 +65,8 @@ def _base_used(sources: Sources) -> Iterator[tuple[str, int, str]]:
                 for key in choice.groups() if choice else filter(None, (found[1],)):
                     yield path, line, key
             for found in _FIELD.finditer(action[1]):
+                if found[1] == REGISTRY_KEY:
+                    continue
                 yield path, _line(bare, action.start(1) + found.start()), found[1]
 
 
@@ -115,10 +117,18 @@ def cleanup_project(sources: Sources) -> Iterator[Finding]:
 
 
 def _environment(sources: Sources) -> Iterator[tuple[str, int, str, bool]]:
-    """Path, line, name and whether there is a default, for each `env` of a template."""
+    """Path, line, name and whether there is a default, for each `env` that werf will surely reach."""
     for path, text in sources.config.texts.items():
         bare = without_comments(text)
+        blocks: list[str] = []
         for action in _ACTION.finditer(bare):
+            word = action[1].split(maxsplit=1)[0] if action[1].strip() else ""
+            if word == "end":
+                del blocks[-1:]
+            elif word in {"if", "with", "range", "define", "block"}:
+                blocks.append(word)
+            if set(blocks) - {"range"}:
+                continue
             for found in _ENV.finditer(action[1]):
                 line = _line(bare, action.start(1) + found.start())
                 yield path, line, found[1], found[2] is not None
@@ -161,22 +171,16 @@ def deprecated_artifact(sources: Sources) -> Iterator[Finding]:
 
 def import_from_and_image(sources: Sources) -> Iterator[Finding]:
     for image in sources.config.images:
-        lines = image.body.split("\n")
-        starts = [n for n, line in enumerate(lines) if re.match(r"import:\s*$", line)]
-        for start in starts:
-            end = next(
-                (n for n in range(start + 1, len(lines)) if re.match(r"\w", lines[n])), len(lines)
-            )
-            items = [n for n in range(start, end) if re.match(r"\s*- ", lines[n])] + [end]
-            for first, last in pairwise(items):
-                keys = {_key(line) for line in lines[first:last]}
-                if {"from", "image"} <= keys:
-                    message = "an import takes from: or image:, never both"
-                    yield Finding(image.path, image.start + first, message)
+        for number, lines in items(image, "import"):
+            if {"from", "image"} <= _keys(lines):
+                yield Finding(image.path, number, "an import takes from: or image:, never both")
 
 
-def _key(line: str) -> str:
-    return line.strip().removeprefix("- ").partition(":")[0].strip()
+def _keys(lines: list[str]) -> set[str]:
+    """The keys of one item of a list, without those below them."""
+    indent = lines[0].index("- ") + 2
+    found = (re.match(rf"[ -]{{{indent}}}(\w+):", line) for line in lines)
+    return {each[1] for each in found if each}
 
 
 def ambiguous_define(sources: Sources) -> Iterator[Finding]:
