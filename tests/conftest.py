@@ -16,6 +16,23 @@ settings.register_profile("long", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
+# A test that records this property has a line in the summary.
+SUMMARY = "in the summary"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Properties come from the workers of xdist too, where printing does not."""
+    lines = sorted(
+        str(value)
+        for report in terminalreporter.stats.get("passed", [])
+        for name, value in report.user_properties
+        if name == SUMMARY
+    )
+    if lines:
+        terminalreporter.section("spoiled requests")
+        terminalreporter.write_line("\n".join(lines))
+
+
 @pytest.fixture(autouse=True)
 def _environment_is_left_alone() -> Iterator[None]:
     before = dict(os.environ)

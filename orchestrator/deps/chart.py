@@ -1,17 +1,15 @@
 """The lib-helm chart: what a packed chart is, and where its version stands in Chart.yaml."""
 
-import io
 import re
-import tarfile
 from dataclasses import dataclass
 from typing import Final
 
 from orchestrator import yamldoc
-from orchestrator.errors import ConfigError
+from orchestrator.errors import ConfigError, VerificationError
+from orchestrator.registry.layer import entries
 
 LIB_HELM: Final = "deckhouse_lib_helm"
 _PACKED: Final = re.compile(rf"charts/{LIB_HELM}-(.+)\.tgz")
-_LIMIT: Final = 1024 * 1024
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
 
@@ -42,19 +40,20 @@ def is_packed(path: str) -> bool:
 def unpack(data: bytes, origin: str) -> Chart:
     """Name and version of a packed chart; raises ConfigError where it is none."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
-            for entry in archive:
-                if entry.isfile() and re.fullmatch(r"(\./)?[^/]+/Chart\.yaml", entry.name):
-                    stream = archive.extractfile(entry)
-                    text = stream.read(_LIMIT) if stream else b""
-                    return _chart(text, origin)
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        for entry in entries([data], wanted=_is_definition):
+            if entry.is_file and _is_definition(entry.name):
+                return _chart(entry.data, origin)
+    except VerificationError as error:
         raise ConfigError(
-            f"{origin} is not a packed chart: {error}", hint="make one with helm package"
+            f"{origin} is not a packed chart: {error.message}", hint="make one with helm package"
         ) from error
     raise ConfigError(
         f"{origin} is not a packed chart: it has no Chart.yaml", hint="make one with helm package"
     )
+
+
+def _is_definition(name: str) -> bool:
+    return bool(re.fullmatch(r"(\./)?[^/]+/Chart\.yaml", name))
 
 
 def _chart(data: bytes, origin: str) -> Chart:

@@ -129,7 +129,7 @@ def _extract(entry: Entry, made: set[str], module: Unpacked, found: Verification
         parent = name.rpartition("/")[0]
         if parent and parent not in made:
             found.error(6, f"{where}: its directory has no entry before it in its layer", _AGAIN)
-        if files.is_program(name) and not entry.mode & 0o100:
+        if files.is_program(name, entry.data) and not entry.mode & 0o100:
             found.error(6, f"{where}: it cannot be executed", "chmod +x and commit")
     else:
         found.error(6, f"{where}: DKP drops or refuses what is no file and no directory", _AGAIN)

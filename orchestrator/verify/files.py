@@ -68,10 +68,17 @@ def changelog(path: str, data: bytes) -> Iterator[Finding]:
             yield Finding(path, line, "not a map: it will be shown empty")
 
 
-def is_program(path: str) -> bool:
-    """What DKP runs, and therefore must be allowed to execute."""
-    hook = path.startswith("hooks/") and path.endswith((".sh", ".py", "hooks", "-hooks"))
-    return path == "enabled" or hook
+def is_program(path: str, data: bytes) -> bool:
+    """What DKP runs, and therefore must be allowed to execute; libraries beside hooks are not meant.
+
+    A hook answers to --config; a binary is known by its name.
+    """
+    if path == "enabled" or path.endswith("hooks"):
+        return path == "enabled" or path.startswith("hooks/")
+    script = path.startswith("hooks/") and path.endswith((".sh", ".py"))
+    if not script or path.startswith("hooks/lib/") or not data.startswith(b"#!"):
+        return False
+    return b"--config" in data or b"__main__" in data
 
 
 def steps_above(definition: yamldoc.Document, version: str) -> Iterator[Finding]:

@@ -1,11 +1,11 @@
 """Every request of a publication spoiled in every way: complete, or a right exit code and no dangling name.
 
-`make test` takes every 23rd case; ORCHESTRATOR_TEST_FAULTS=all takes all, and prints the matrix.
+`make test` takes every 23rd case, ORCHESTRATOR_TEST_FAULTS=all takes all; the matrix is printed last.
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from orchestrator.model import Repository
 from orchestrator.registry.image import closure
 from orchestrator.verify.run import verify
+from tests.conftest import SUMMARY
 from tests.faults import FAULTS, FaultyProxy, faulty_proxy
 from tests.harness import Project, RealRegistry, real_registry
 from tests.unit.registry.conftest import connect
@@ -71,7 +72,7 @@ def test_faults(
     behind: tuple[RealRegistry, FaultyProxy],
     tmp_path: Path,
     fault: str,
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     registry, proxy = behind
     place = FAULTS.index(fault)
@@ -109,5 +110,5 @@ def test_faults(
         assert again.code == 0, f"{name}: {again.err}"
         assert registry.tree(source, "small") == expected, name
         outcomes[f"exit {spoiled.code}, {retries} retries"] += 1
-    with capsys.disabled():
-        print(f"\n{fault:<24} {len(cases):4} cases  {dict(sorted(outcomes.items()))}")
+    told = ", ".join(f"{count} x {what}" for what, count in sorted(outcomes.items()))
+    record_property(SUMMARY, f"{fault:<24} {len(cases):4} cases: {told}")

@@ -59,13 +59,8 @@ def broken_files(sources: Sources) -> Iterator[Finding]:
 
 
 def not_executable(sources: Sources) -> Iterator[Finding]:
-    """Libraries beside hooks need no execute bit: a hook answers to --config."""
     for path, data in sorted(sources.files.items()):
-        runs = data.startswith(b"#!") and (
-            path == "enabled" or b"--config" in data or b"__main__" in data
-        )
-        library = path.startswith("hooks/lib/")
-        if is_program(path) and runs and not library and not sources.tree.executable(path):
+        if is_program(path, data) and not sources.tree.executable(path):
             yield Finding(path, 1, "it is a program, but it cannot be executed")
 
 

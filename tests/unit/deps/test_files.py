@@ -1,5 +1,7 @@
 """Maps, charts, the lock and the section of the settings, as values."""
 
+import gzip
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from orchestrator.deps import basemap, chart, config, lock
 from orchestrator.errors import ConfigError
 from orchestrator.model import Digest
 from tests.unit.lint.modules import packed_chart
+from tests.unit.registry.test_layer import header
 
 ONE, TWO = Digest("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64)
 
@@ -59,7 +62,8 @@ def test_any_bytes_are_a_map_or_refused(data: bytes) -> None:
 def test_a_packed_chart() -> None:
     made = chart.unpack(packed_chart("1.72.13"), "x.tgz")
     assert (made.name, made.version) == ("deckhouse_lib_helm", "1.72.13")
-    for data in (b"", b"no archive", packed_chart("../../x"), packed_chart("1.2")):
+    endless = gzip.compress(header("x/y", size=-512) * 4)
+    for data in (b"", b"no archive", packed_chart("../../x"), packed_chart("1.2"), endless):
         with pytest.raises(ConfigError, match=r"x\.tgz"):
             chart.unpack(data, "x.tgz")
 
