@@ -70,7 +70,8 @@ def _is_read(name: str) -> bool:
     """Whether a rule looks into this file; of others the names are enough."""
     path = name.removeprefix("./")
     at_root = "/" not in path and path.endswith((".yaml", ".json"))
-    return at_root or path.startswith(("openapi/", "templates/"))
+    script = path.startswith("hooks/") and path.endswith((".sh", ".py"))
+    return at_root or script or path.startswith(("openapi/", "templates/"))
 
 
 def _flatten(layers: Sequence[Sequence[Entry]]) -> dict[str, bytes]:

@@ -117,6 +117,7 @@ def test_nothing_is_wrong(version: Version) -> None:
         (5, {"module.yaml": b"name: echo\nnew: 1\n"}, "warning: .*unknown key"),
         (5, {"module.yaml": b"name: echo\nupdate: {versions: [{from: '0.9', to: '1.1'}]}\n"}, "error: .*1.1"),
         (6, {"enabled": b"#!"}, "error: .*cannot be executed"),
+        (6, {"hooks/a.py": b"#!/usr/bin/env python3\n__name__ == '__main__'\n"}, "error: .*cannot be"),
         (7, {"images_digests.json": None}, "error: .*is missing"),
         (7, {"images_digests.json": b"[1]"}, "error: .*no JSON object"),
         (7, {"images_digests.json": b'{"app": {"x": 1}}'}, "error: .*no digest"),
