@@ -60,10 +60,10 @@ def command(directory: Path, chosen: tuple[str, ...], output: str) -> int:
     file = settings.read_file(directory)
     section = settings.section(file, "lint", MapOf(LEVEL_SCHEMA))
     wanted = levels(RULES, _of_file(section), _of_flags(chosen))
-    name = settings.resolve({}, environ, file)["name"]
+    found = settings.resolve({}, environ, file)
     takes = read_deps(file).base_images is not None
     runner = LocalRunner(environ)
-    sources = read(runner, directory, name=name, takes_base_images=takes)
+    sources = read(runner, directory, found, takes_base_images=takes)
     defects = run(RULES, sources, wanted)
     rules = [rule for rule in RULES if wanted[rule.id] is not None]
     if output == "json":

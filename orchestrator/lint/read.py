@@ -7,9 +7,13 @@ from orchestrator.errors import ConfigError
 from orchestrator.lint.sources import Sources, Tree, of_openapi
 from orchestrator.model import is_release, precedence
 from orchestrator.process import Runner
+from orchestrator.settings import Settings
+from orchestrator.shape import Shape
 
 
-def read(runner: Runner, directory: Path, *, name: str | None, takes_base_images: bool) -> Sources:
+def read(
+    runner: Runner, directory: Path, settings: Settings, *, takes_base_images: bool
+) -> Sources:
     """The files as they are now, committed or not, and the release that HEAD comes after."""
     if not directory.is_dir():
         raise ConfigError(f"{directory} is not a directory", hint="see -C")
@@ -18,11 +22,14 @@ def read(runner: Runner, directory: Path, *, name: str | None, takes_base_images
     return Sources(
         tree=tree,
         prefix=snapshot.prefix,
-        name=name,
+        name=settings["name"],
         tags=snapshot.tags,
         previous=_previous(runner, snapshot),
         beside=_beside(directory, tree),
         takes_base_images=takes_base_images,
+        shape=Shape.of(settings),
+        values=settings["build_values"],
+        directory=directory,
     )
 
 

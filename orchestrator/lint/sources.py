@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Final, Protocol
 
 from orchestrator import module
 from orchestrator.deps import basemap
 from orchestrator.lint.werf import Config, read_config
 from orchestrator.model import is_release
+from orchestrator.shape import Shape
 
 _TOP: Final = re.compile(
     r"module\.ya?ml|modules\.yaml|Chart\.(yaml|lock)|values\.yaml|oss\.yaml|version\.json"
@@ -21,6 +23,7 @@ _ELSEWHERE: Final = re.compile(
     r"charts/[^/]+\.tgz|charts/[^/]+/Chart\.yaml|CHANGELOG/[^/]+|images/[^/]+/[^/]*Dockerfile"
     r"|images/[^/]+/werf\.inc\.yaml|images/hooks/.+\.go"
 )
+_USUAL: Final = Shape()
 BASE_MAP: Final = re.compile(r"""["']((?:[\w./-]*/)?[\w-]*(?:base[_-]|_)images\.ya?ml)["']""")
 
 
@@ -38,7 +41,7 @@ class Sources:
 
     `prefix` leads to it from the top of the work tree; `previous` is the last release before HEAD
     with its openapi files; `beside` holds maps of base images that lie in the directory, but not
-    in the tree.
+    in the tree. `shape` and `values` are what the settings say of the layout and to fragments.
     """
 
     tree: Tree
@@ -48,6 +51,9 @@ class Sources:
     previous: tuple[str, Mapping[str, bytes]] | None = None
     beside: Mapping[str, bytes] = field(default_factory=dict)
     takes_base_images: bool = False
+    shape: Shape = _USUAL
+    values: Mapping[str, str] = field(default_factory=dict)
+    directory: Path | None = None
 
     @cached_property
     def paths(self) -> frozenset[str]:
@@ -65,7 +71,7 @@ class Sources:
 
     @cached_property
     def examined(self) -> module.Examined:
-        return module.examine(self.tree, name=self.name)
+        return module.examine(self.tree, name=self.name, shape=self.shape)
 
     @property
     def module_name(self) -> str:
@@ -98,9 +104,12 @@ class Sources:
     @cached_property
     def config(self) -> Config:
         """The images that the werf config declares and uses, read as text."""
+        images = self.examined.module.images
+        dead = set() if self.own_werf else {f"{i.directory}/werf.inc.yaml" for i in images}
+        dead -= {image.file for image in images}
         return read_config(
-            {path: text for path, text in self.texts.items() if is_werf(path)},
-            images=self.examined.module.images,
+            {path: text for path, text in self.texts.items() if is_werf(path) and path not in dead},
+            images=images,
             module_name=self.module_name,
             own=self.own_werf,
             base_keys=self.base_keys,

@@ -159,6 +159,16 @@ WERF: Final = (
         title="clean-up and build work on one werf project",
         fix="write the same project: in both files",
     ),
+    Rule(
+        id="M211", name="config-not-rendered", check=werf.generated_config,
+        title="the werf config can be rendered from what is there",
+        fix="mend the fragment, or see docs/layout.md for the option that says it otherwise",
+    ),
+    Rule(
+        id="M212", name="giterminism-stale", check=werf.generated_giterminism,
+        title="werf-giterminism.yaml allows what the fragments use",
+        fix="run orchestrator render --giterminism and commit the file",
+    ),
 )  # fmt: skip
 RELEASE: Final = (
     Rule(

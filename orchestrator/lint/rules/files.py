@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from orchestrator.artifacts import bundle_paths
+from orchestrator.bundle import module_files
 from orchestrator.errors import Finding
 from orchestrator.lint.sources import Sources
 from orchestrator.module import FILE, Check, misspelled
@@ -65,7 +66,7 @@ def not_executable(sources: Sources) -> Iterator[Finding]:
 
 
 def development_files(sources: Sources) -> Iterator[Finding]:
-    for path in [] if sources.own_werf else bundle_paths(sources.paths):
+    for path in [] if sources.own_werf else module_files(sources.paths, sources.shape):
         if any(fnmatchcase(path, pattern) for pattern in _DEVELOPMENT):
             yield Finding(path, 0, "a file of development would be part of the module image")
     bundle = sources.config.image("bundle")

@@ -11,6 +11,7 @@ from orchestrator.lint.sources import Sources
 from orchestrator.lint.werf import Image
 from orchestrator.module import Check, asked_images
 from orchestrator.schema import suggestion
+from orchestrator.shape import Shape
 
 # Images for attestations: newer modules leave them out of images_digests.json.
 _NOT_LISTED: Final = "-vex-artifact"
@@ -88,7 +89,8 @@ def unused_image(sources: Sources) -> Iterator[Finding]:
 
 
 def two_build_files(sources: Sources) -> Iterator[Finding]:
-    if not sources.own_werf:
+    """Silent where the settings say which of both counts."""
+    if not sources.own_werf and sources.shape.build_files == Shape().build_files:
         for path in sorted(sources.paths):
             found = re.fullmatch(r"(images/[^/]+)/Dockerfile", path)
             if found and f"{found[1]}/werf.inc.yaml" in sources.paths:
@@ -108,6 +110,8 @@ def unread_dockerfile(sources: Sources) -> Iterator[Finding]:
 
 
 def unread_fragment(sources: Sources) -> Iterator[Finding]:
+    if not sources.own_werf:
+        return
     for path in sorted(sources.paths):
         fragment = re.fullmatch(r"images/[^/]+/werf\.inc\.yaml", path)
         if fragment and path not in sources.config.texts:

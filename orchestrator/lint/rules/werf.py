@@ -3,11 +3,12 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
-from orchestrator import yamldoc
+from orchestrator import giterminism, werf_config, yamldoc
 from orchestrator.deps.basemap import REGISTRY_KEY
-from orchestrator.errors import Finding
+from orchestrator.errors import ConfigError, Finding
 from orchestrator.lint.rules.files import TEMPLATE_NAMES
 from orchestrator.lint.sources import Sources
 from orchestrator.lint.werf import items, without_comments
@@ -197,3 +198,39 @@ def ambiguous_define(sources: Sources) -> Iterator[Finding]:
             if path not in there and len(set(there.values())) > 1:
                 message = f"{found[1]} is defined differently in {', '.join(sorted(there))}"
                 yield Finding(path, _line(text, found.start()), message)
+
+
+def generated_config(sources: Sources) -> Iterator[Finding]:
+    """Everything for which a werf config cannot be rendered from fragments and settings."""
+    if not sources.own_werf:
+        try:
+            _generated(sources)
+        except ConfigError as error:
+            yield from error.findings
+
+
+def generated_giterminism(sources: Sources) -> Iterator[Finding]:
+    """What the fragments of a generated config use and werf would refuse."""
+    if sources.own_werf or not sources.examined.module.images:
+        return
+    committed = sources.files.get(_GITERMINISM)
+    try:
+        lacks = giterminism.lacking(committed or b"{}", _generated(sources).giterminism)
+    except ConfigError:
+        return
+    for each in lacks if committed is not None else ():
+        yield Finding(_GITERMINISM, 0, f"it lacks {each}")
+
+
+def _generated(sources: Sources) -> werf_config.WerfConfig:
+    directory = sources.directory or Path()
+    return werf_config.make(
+        werf_config.collect(
+            sources.tree,
+            directory,
+            sources.examined.module,
+            sources.shape,
+            args={},
+            values=sources.values,
+        )
+    )

@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Project:
 def test_a_sound_module(project: Project) -> None:
     done = project.run("lint")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "0 errors, 0 warnings; 45 rules\n"
+    assert done.out == "0 errors, 0 warnings; 47 rules\n"
     assert project.git("status", "--porcelain") == ""
 
 
@@ -64,7 +64,7 @@ def test_levels_in_the_file_and_what_is_wrong_with_them(project: Project) -> Non
     project.write("werf_cleanup.yaml", "project: velero\n")
     assert "M204" in project.run("lint").out
     project.write("orchestrator.yaml", 'lint:\n  project-name: "off"\n')
-    assert project.run("lint").out.startswith("0 errors, 0 warnings; 44")
+    assert project.run("lint").out.startswith("0 errors, 0 warnings; 46")
     assert project.run("lint", env={"ORCHESTRATOR_LINT_RULES": "M204=error M105=off"}).code == 1
     project.write("orchestrator.yaml", "lint:\n  projct-name: error\n")
     done = project.run("lint")

@@ -5,7 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from orchestrator import giterminism, werf_config
 from orchestrator.lint.rules import RULES
+from orchestrator.lint.sources import Sources
+from orchestrator.module import load
+from orchestrator.settings import resolve
+from orchestrator.shape import Shape
+from tests.harness import ROOT
 from tests.unit.lint.modules import (
     ASKS,
     COMMON,
@@ -16,6 +22,7 @@ from tests.unit.lint.modules import (
     MONOLITH,
     UPPER,
     Files,
+    Tree,
     changed,
     lint,
     packed_chart,
@@ -76,6 +83,8 @@ SEEDED: list[tuple[str, str, Files, str]] = [
     ("M208", "csi", {"images/go-hooks/werf.inc.yaml": "image: go-hooks\nfinal: false\nimport:\n- add: /a\n  image: controller\n  from: a:1\n- image: controller\n"}, "images/go-hooks/werf.inc.yaml:4"),
     ("M209", "csi", {".werf/a.tmpl": '{{ define "x" }}1{{ end }}', ".werf/b.tmpl": '{{ define "x" }}2{{ end }}', ".werf/c.yaml": '\n{{ include "x" . }}\n'}, ".werf/c.yaml:2"),
     ("M210", "csi", {"werf_cleanup.yaml": "configVersion: 1\nproject: my-echo-old\n"}, "werf_cleanup.yaml:2"),
+    ("M211", "generated", {"images/side-car/werf.inc.yaml": 'image: x\n{{ include "no such" . }}\n'}, "images/side-car/werf.inc.yaml:2"),
+    ("M212", "generated", {"images/side-car/werf.inc.yaml": "image: x\nfrom: a:{{ .GOPROXY }}\n"}, "werf-giterminism.yaml"),
     ("M301", "csi", text(CSI, ".werf/release.yaml", 'env "MODULES_MODULE_TAG"', 'env "MODULES_MODULE_TAG" | trimPrefix "v"'), ".werf/release.yaml:13"),
     ("M301", "generated", {WORKFLOW: "env:\n  MODULES_MODULE_TAG: ${GITHUB_REF_NAME#v}\n"}, WORKFLOW + ":2"),
     ("M302", "csi", text(CSI, ".werf/release.yaml", "  - module.yaml\n", "  - README.md\n") | {".werf/release.yaml": str(CSI[".werf/release.yaml"]).replace("module.yaml", "README.md")}, ".werf/release.yaml:15"),
@@ -214,3 +223,26 @@ def test_ids_and_names_are_unique_and_in_order() -> None:
     ids = [rule.id for rule in RULES]
     assert ids == sorted(set(ids))
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize(
+    "name", ["storage", "template", "dockerfile", "monolith", "editions", "versions"]
+)
+def test_families_of_modules_are_clean(name: str) -> None:
+    """But for lib-helm, which none of them vendors."""
+    directory = ROOT / "tests" / "data" / "families" / name
+    files = {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
+    found = resolve({}, {}, files.get("orchestrator.yaml"))
+    shape, values = Shape.of(found), found["build_values"]
+    allowed = werf_config.make(
+        werf_config.collect(
+            Tree(files), directory, load(Tree(files), shape=shape), shape, args={}, values=values
+        )
+    )
+    files["werf-giterminism.yaml"] = giterminism.text(allowed.giterminism).encode()
+    checked = Sources(tree=Tree(files), shape=shape, values=values, directory=directory)
+    assert {each.rule for each in lint(checked)} <= {"M401"}
