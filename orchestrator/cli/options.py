@@ -168,6 +168,7 @@ def opened(
     arguments: tuple[str, ...] = (),
     publishes: bool = False,
     development: bool = False,
+    as_it_is: bool = False,
 ) -> Iterator["Context"]:
     """A context for the module in `directory`, with signals passed on to what it runs."""
     from orchestrator.stages.context import Request, open_context
@@ -181,6 +182,7 @@ def opened(
         arguments=arguments,
         publishes=publishes,
         development=development,
+        as_it_is=as_it_is,
     )
     with open_context(request, local_runner(environ)) as context:
         yield context

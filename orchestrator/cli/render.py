@@ -49,7 +49,7 @@ def command(directory: Path, check: bool, write_giterminism: bool, **flags: Any)
     from orchestrator.fsio import atomic_write
     from orchestrator.stages import render
 
-    with options.opened(directory, flags) as ctx:
+    with options.opened(directory, flags, as_it_is=True) as ctx:
         if ctx.own_config is not None:
             raise ConfigError(
                 f"there is nothing to render: {ctx.own_config} is run as it is",

@@ -180,9 +180,12 @@ def _contents(own: Config, name: str, contents: Contents) -> tuple[set[str], lis
     for rule in _rules(image, "import"):
         source = str(rule.get("image") or rule.get("from"))
         taken = [str(path).strip("/") for path in rule.get("includePaths") or ()]
+        alone = str(rule.get("add") or "").strip("/")
         known = _imported(rule, source, contents.imports)
         if known is not None:
             files.add(known)
+        elif alone in {DIGESTS_FILE, "version.json"}:
+            files.add(str(rule.get("to") or alone).strip("/"))
         elif taken and {*taken} <= {DIGESTS_FILE, "version.json"}:
             files |= {posixpath.join(str(rule.get("to") or "/").strip("/"), path) for path in taken}
         else:

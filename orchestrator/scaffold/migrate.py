@@ -81,8 +81,7 @@ def prove(
         shutil.copytree(directory, before, symlinks=True, ignore=skip)
         own = _rendered(runner, before, settings, environ, "the hand-written config")
         shutil.copytree(before, after, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-        for name in leftovers(after):
-            _remove(after / name)
+        _drop(after, leftovers(after))
         tree = _commit(runner, after)
         shape = Shape.of(settings)
         module = module_.load(tree, name=settings["name"], shape=shape)
@@ -195,6 +194,12 @@ def move_aside(directory: Path) -> list[str]:
     for path in files:
         (aside / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(directory / path, aside / path, follow_symlinks=False)
+    _drop(directory, names)
+    return names
+
+
+def _drop(directory: Path, names: list[str]) -> None:
+    """Remove the files, and the directories below .werf that are empty then."""
     for name in names:
         _remove(directory / name)
     for folder in sorted((directory / TEMPLATES).rglob("*"), reverse=True):
@@ -202,7 +207,6 @@ def move_aside(directory: Path) -> list[str]:
             folder.rmdir()
     with suppress(OSError):
         (directory / TEMPLATES).rmdir()
-    return names
 
 
 def _remove(path: Path) -> None:

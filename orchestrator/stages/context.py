@@ -183,7 +183,10 @@ def connect(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the command line asked for; `publishes` if it will write to the registry."""
+    """What the command line asked for; `publishes` if it will write to the registry.
+
+    `as_it_is` takes the work tree even for a release, for what only writes files there.
+    """
 
     directory: Path
     flags: Mapping[str, Any]
@@ -192,6 +195,7 @@ class Request:
     arguments: tuple[str, ...] = ()
     publishes: bool = False
     development: bool = False
+    as_it_is: bool = False
 
 
 @contextmanager
@@ -237,11 +241,12 @@ def _context(
             development=request.development,
         )
     )
-    if chosen and not chosen.version.release and snapshot.dirty:
+    from_commit = bool(chosen and chosen.version.release and not request.as_it_is)
+    if snapshot.dirty and chosen and not from_commit:
         snapshot = git.snapshot(runner, directory, with_dirty=True)
     tree = git.Tree(runner, directory, snapshot.tree)
     shape = gather(lambda: Shape.of(settings)) or Shape()
-    if chosen and chosen.version.release:
+    if chosen and from_commit:
         gather(lambda: _refuse_dirty(snapshot, tree, chosen, shape))
     own_config = gather(lambda: adoption.own_config(settings, tree.paths()))
     adopted = own_config is not None

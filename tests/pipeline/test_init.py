@@ -1,10 +1,11 @@
 """`orchestrator init` in empty and in real trees: what it writes can be published."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.harness import Project, RealRegistry, make_project, put_werf
+from tests.harness import ROOT, Project, RealRegistry, make_project, put_werf
 
 
 def everything(directory: Path) -> dict[str, bytes]:
@@ -191,3 +192,114 @@ def test_a_copy_that_differs_is_not_overwritten(classic: Project) -> None:
     assert done.code == 78
     assert ".orchestrator-migrated/.werf/stages/release.yaml: is there and differs" in done.err
     assert everything(classic.directory) == before
+
+
+HAND_WRITTEN = {
+    "werf.yaml": """project: echo-demo
+configVersion: 1
+---
+{{ tpl (.Files.Get ".werf/stages/base-images.yaml") $ }}
+{{ tpl (.Files.Get ".werf/stages/images.yaml") $ }}
+{{ tpl (.Files.Get ".werf/stages/rest.yaml") $ }}
+""",
+    ".werf/stages/base-images.yaml": """
+{{- $images := .Files.Get "base_images.yml" | fromYaml }}
+{{- range $key, $digest := $images }}
+{{- if ne $key "REGISTRY_PATH" }}
+---
+image: {{ $key }}
+from: {{ $images.REGISTRY_PATH }}@{{ $digest }}
+final: false
+{{- end }}
+{{- end }}
+""",
+    ".werf/stages/images.yaml": """
+{{- $root := . }}
+{{- range $path, $content := .Files.Glob "images/*/werf.inc.yaml" }}
+---
+{{ tpl $content (dict "ImageName" ($path | split "/")._1 "ModuleName" "echo-demo" "Files" $root.Files) }}
+{{- end }}
+""",
+    ".werf/stages/rest.yaml": """
+---
+image: batch-hooks
+fromImage: builder/golang-alpine
+final: false
+git: [{add: /, to: /src, includePaths: [hooks/batch]}]
+shell: {setup: [go build -o /usr/local/bin/batchhooks]}
+---
+image: digests
+final: false
+fromImage: tools/jq
+dependencies:
+- image: echo-demo/echoServer
+  before: setup
+  imports: [{type: ImageDigest, targetEnv: MODULE_IMAGE_DIGEST_echoServer}]
+shell: {setup: [make digests]}
+---
+image: bundle
+from: scratch
+import:
+- {image: digests, add: /, to: /, includePaths: [images_digests.json, version.json], after: setup}
+- {image: batch-hooks, add: /usr/local/bin/batchhooks, to: /hooks/batchhooks, after: setup}
+git:
+- add: /
+  to: /
+  excludePaths: [hooks/batch]
+  includePaths: [enabled, hooks, openapi, templates, Chart.yaml, module.yaml, values.yaml]
+---
+image: release-channel-version
+from: scratch
+import: [{image: digests, add: /version.json, to: /version.json, after: install}]
+git: [{add: /, to: /, includePaths: [module.yaml]}]
+""",
+    ".werf/defines/unused.tmpl": '{{ define "unused" }}{{ end }}\n',
+}
+
+
+def test_a_family_leaves_its_hand_written_files_behind(
+    tmp_path: Path, registry: RealRegistry, gorender: Path
+) -> None:
+    directory = tmp_path / "work" / "template"
+    shutil.copytree(ROOT / "tests" / "data" / "families" / "template", directory)
+    project = Project(directory)
+    project.env |= {
+        "GORENDER": str(gorender),
+        "MODULES_MODULE_SOURCE": f"{registry.address}/modules",
+    }
+    put_werf(project, tmp_path / "tools")
+    for path, text in HAND_WRITTEN.items():
+        project.write(path, text.replace("from: scratch", "from: registry.example.io/scratch"))
+    project.git("init", "-q", "-b", "main")
+    project.commit(tag="v1.0.0")
+    first = project.run("init", "--migrate")
+    assert first.code == 0, first.err
+    left = {path for path in everything(directory) if path.startswith((".werf", "werf"))}
+    assert left == {".werf/defines/unused.tmpl"} | ({"werf-giterminism.yaml"} & left)
+    before = everything(directory)
+    again = project.run("init", "--migrate")
+    assert (again.code, everything(directory)) == (0, before), again.err
+    assert project.run("render", "--giterminism").code == 0
+    project.write(".gitignore", (directory / ".gitignore").read_text() + "images_tags_werf.json\n")
+    project.commit(tag="v1.0.1")
+    built = project.run("build", "--tag", "v1.0.1")
+    assert built.code == 0, built.err
+
+
+def test_a_migration_that_would_change_an_image_is_refused(tmp_path: Path, gorender: Path) -> None:
+    directory = tmp_path / "work" / "template"
+    shutil.copytree(ROOT / "tests" / "data" / "families" / "template", directory)
+    project = Project(directory)
+    project.env["GORENDER"] = str(gorender)
+    put_werf(project, tmp_path / "tools")
+    for path, text in HAND_WRITTEN.items():
+        based = text.replace("from: scratch", "from: registry.example.io/scratch")
+        project.write(path, based.replace("hooks, openapi", "hooks, hack, openapi"))
+    project.write("hack/tool.sh", "x\n")
+    project.git("init", "-q", "-b", "main")
+    project.commit()
+    before = everything(directory)
+    refused = project.run("init", "--migrate")
+    assert refused.code == 78
+    assert "module image bundle: the generated one lacks hack/tool.sh" in refused.err
+    assert {path: data for path, data in everything(directory).items() if path in before} == before
