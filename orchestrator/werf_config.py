@@ -48,6 +48,7 @@ _ALWAYS: Final = frozenset(
     {"Commit", "Env", "Files", "ImageName", "ImagePath", "Images", "ProjectName", "Root"}
 )
 _EDITION: Final = "ee"
+_VERSIONS: Final = ("Versions", "VERSIONS")
 
 
 class Tree(Protocol):
@@ -200,13 +201,14 @@ def make(sources: Sources) -> WerfConfig:
     known = _ALWAYS | {name for name, _ in values}
     for name in sorted(used.needed - known):
         place = used.places[name]
-        why = f"$.{name} is not known{suggestion(name, known)}; give it in build_values"
+        key = "versions" if name in _VERSIONS else "build_values"
+        why = f"$.{name} is not known{suggestion(name, known)}; give it in {key}"
         findings.append(Finding(place.path, place.line, f"{why} of orchestrator.yaml"))
     if findings:
         raise ConfigError(
             "the werf config cannot be made",
             sorted(set(findings)),
-            hint="mend the files, or see docs/module.md for the options that say how a module is laid out",
+            hint="mend the files, or see docs/layout.md for the options that say how a module is laid out",
         )
     text = render(
         CONFIG_TEMPLATE,
@@ -345,7 +347,7 @@ def _values(sources: Sources, used: Usage) -> tuple[list[tuple[str, str]], set[s
         values["MODULE_EDITION"] = go_string(sources.shape.edition or _EDITION)
     versions = sources.shape.versions
     if versions:
-        values |= {key: _go(versions) for key in ("Versions", "VERSIONS") if key in asked}
+        values |= {key: _go(versions) for key in _VERSIONS if key in asked}
     values |= {
         f"{key}Versions": _go(by_id)
         for key, by_id in sources.oss.items()
