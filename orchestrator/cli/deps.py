@@ -29,7 +29,7 @@ def command() -> None:
 
 @command.command(
     "update",
-    epilog="""Example:
+    epilog="""Examples:
 
 \b
   orchestrator deps update && git diff

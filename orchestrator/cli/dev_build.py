@@ -41,7 +41,7 @@ class Build(click.Command):
     epilog="""Examples:
 
 \b
-  orchestrator dev --source registry.example.io/modules
+  orchestrator dev build --source registry.example.io/modules     # or: orchestrator dev
   orchestrator dev --source registry.example.io/modules --tag pr333 --apply
   orchestrator dev --source registry.example.io/modules --watch --apply
   orchestrator dev --source registry.example.io/modules --manifest override.yaml

@@ -24,7 +24,7 @@ def command() -> None:
 
 @command.command(
     "modules",
-    epilog="""Example:
+    epilog="""Examples:
 
 \b
   orchestrator ls modules registry.example.io/modules

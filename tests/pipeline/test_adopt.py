@@ -271,7 +271,7 @@ def test_refusals(
     assert not {"v1.0.0"} & set(registry.tags("modules/classic"))
     if code != 1:
         assert builds(classic) == []
-        assert registry.writes() == []
+        assert not [path for method, path, _ in registry.writes() if method == "PUT"]
 
 
 def test_adopt_without_a_config(project: Project) -> None:

@@ -5,7 +5,9 @@ import re
 import pytest
 import yaml
 
+from orchestrator import giterminism
 from orchestrator.errors import ConfigError, UsageError
+from orchestrator.fragments import Usage
 from orchestrator.scaffold.plan import (
     CI,
     FILES,
@@ -16,7 +18,6 @@ from orchestrator.scaffold.plan import (
     settings_text,
 )
 from orchestrator.settings import OPTIONS, read
-from orchestrator.templating import GITERMINISM
 
 
 def made(result: Plan, action: Action = Action.WRITE) -> dict[str, bytes]:
@@ -84,7 +85,7 @@ def test_a_config_of_ones_own_needs_no_giterminism_file() -> None:
 @pytest.mark.parametrize(
     ("text", "allowed"),
     [
-        (GITERMINISM.encode(), True),
+        (giterminism.text(giterminism.needed(Usage())).encode(), True),
         (b"config: {allowUncommitted: 'true'}\n", False),
         (b"giterminismConfigVersion: 1\n", False),
         (b"config: [\n", False),
