@@ -8,6 +8,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from typing import Final
 
@@ -91,14 +92,31 @@ def read_layers(
     for layer in layers:
         left.send(layer.size)
 
-        # A transfer that breaks off is begun again, and so is its share of the budget.
-        def read(chunks: Iterator[bytes], before: Budget = left) -> tuple[list[Entry], Budget]:
-            budget = replace(before)
-            return list(entries(chunks, wanted=wanted, budget=budget)), budget
-
-        several, left = registry.read(repository, layer.digest, layer.size, read)
+        several, left = registry.read(
+            repository, layer.digest, layer.size, partial(_read, layer, wanted, left)
+        )
         found.append(several)
     return found
+
+
+def _read(
+    layer: Descriptor, wanted: Callable[[str], bool], left: Budget, chunks: Iterable[bytes]
+) -> tuple[list[Entry], Budget]:
+    # A transfer that breaks off is begun again, and so is its share of the budget.
+    budget = replace(left)
+    return list(entries(whole(chunks, layer), wanted=wanted, budget=budget)), budget
+
+
+def whole(chunks: Iterable[bytes], blob: Descriptor) -> Iterator[bytes]:
+    """The same bytes; raises VerificationError at the end where they are not as many as described."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        yield chunk
+    if size != blob.size:
+        raise VerificationError(
+            f"the blob {blob.digest} has {size} bytes, its manifest says {blob.size}"
+        )
 
 
 def entries(
@@ -139,7 +157,7 @@ def _entries(stream: "_Stream", wanted: Callable[[str], bool], budget: Budget) -
             raise ValueError(f"{name[:200]!r} is a sparse file")
         if not header.isreg() and header.type in tarfile.SUPPORTED_TYPES:
             # Directories, links and devices have no content, whatever their size says.
-            size = size if header.type == tarfile.XGLTYPE else 0
+            size = 0
         budget.hold(_ENTRY_COST)
         yield Entry(
             name=name,

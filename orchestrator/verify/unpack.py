@@ -7,7 +7,7 @@ from typing import Final
 from orchestrator.errors import RegistryError, VerificationError
 from orchestrator.model import Digest, Reference
 from orchestrator.registry.client import Registry
-from orchestrator.registry.layer import Entry, read_layers
+from orchestrator.registry.layer import Entry, read_layers, whole
 from orchestrator.registry.manifest import Manifest, parse_json
 from orchestrator.verify.finding import Verification
 
@@ -46,21 +46,25 @@ def unpack(
         return None
     found.blobs += 1 + len(manifest.layers)
     try:
-        config = parse_json(
-            registry.read_blob(reference.repository, manifest.config.digest, _CONFIG_LIMIT),
-            f"the config of {reference}",
+        described = manifest.config
+        data = registry.read(
+            reference.repository,
+            described.digest,
+            _CONFIG_LIMIT,
+            lambda chunks: b"".join(whole(chunks, described)),
         )
+        config = parse_json(data, f"the config of {reference}")
         layers = read_layers(registry, reference.repository, manifest.layers, wanted=_is_read)
     except (VerificationError, RegistryError) as error:
         if error.exit_code == 75:
             raise
         found.error(rule, f"{reference}: {error.message}", "publish it again")
         return None
-    described = config if isinstance(config, dict) else {}
+    config = config if isinstance(config, dict) else {}
     return Unpacked(
         reference=reference,
         manifest=manifest,
-        platform=f"{described.get('os')}/{described.get('architecture')}",
+        platform=f"{config.get('os')}/{config.get('architecture')}",
         layers=layers,
         files=_flatten(layers),
     )

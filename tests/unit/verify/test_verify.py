@@ -361,6 +361,22 @@ def test_a_setting_that_is_required_from_now_on(version: Version) -> None:
     assert f"{CONFIG}: b is required, was not so in v0.9.0, and has no default" in warning.message
 
 
+@pytest.mark.parametrize("part", ["config", "layers"])
+@pytest.mark.parametrize("more", [-1, 1])
+def test_sizes_that_are_not_as_described(version: Version, part: str, more: int) -> None:
+    version.publish()
+    there = version.registry.manifest(version.repository.tagged(V))
+    assert there is not None
+    value = json.loads(there.data)
+    described = value["config"] if part == "config" else value["layers"][0]
+    described["size"] += more
+    data = json.dumps(value).encode()
+    version.registry.put_manifest(version.repository.tagged(V), data, OCI_MANIFEST)
+    said = told(version.found())[13]
+    assert described["digest"] in said
+    assert "its manifest says" in said or "is larger than" in said
+
+
 def test_a_digest_that_was_not_expected(version: Version) -> None:
     version.publish()
     there = version.registry.head(version.repository.tagged(V))
