@@ -1,10 +1,13 @@
 """`orchestrator init` in empty and in real trees: what it writes can be published."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
+from orchestrator.artifacts import image_key
 from tests.harness import ROOT, Project, RealRegistry, make_project, put_werf
 
 
@@ -303,3 +306,95 @@ def test_a_migration_that_would_change_an_image_is_refused(tmp_path: Path, goren
     assert refused.code == 78
     assert "module image bundle: the generated one lacks hack/tool.sh" in refused.err
     assert {path: data for path, data in everything(directory).items() if path in before} == before
+
+
+@pytest.mark.parametrize("name", ["dockerfile", "editions", "monolith", "storage", "versions"])
+def test_each_family_migrates_once_or_is_told_why_not(
+    name: str, tmp_path: Path, gorender: Path
+) -> None:
+    """The hand-written config builds the same images, a bundle from git and hooks, and a release."""
+    families = ROOT / "tests" / "data" / "families"
+    expected = yaml.safe_load((families / "expected.yaml").read_text())[name]
+    directory = tmp_path / "work" / name
+    shutil.copytree(families / name, directory)
+    project = Project(directory)
+    project.env["GORENDER"] = str(gorender)
+    put_werf(project, tmp_path / "tools")
+    images = (families / "rendered" / f"{name}.rendered.yaml").read_text()
+    made = {
+        "images_digests.json",
+        "version.json",
+        "docs/RELEASE_NOTES.md",
+        "docs/RELEASE_NOTES.ru.md",
+    }
+    listed = {
+        what: [path for path in expected[what] if not path.endswith("*") and path not in made]
+        for what in ("module", "release")
+    }
+    notes = "docs/RELEASE_NOTES.md" in expected["module"]
+    final = [image for image, is_final in expected["images"].items() if is_final]
+    named = [
+        {
+            "image": image,
+            "before": "setup",
+            "imports": [{"type": "ImageDigest", "targetEnv": variable}],
+        }
+        for image in final
+        for variable in [f"MODULE_IMAGE_DIGEST_{image_key(image)}"]
+    ]
+    files = json.dumps([path for path in listed["release"] if path != "changelog.yaml"])
+    text = (
+        images
+        + f"""
+---
+image: digests
+final: false
+from: registry.example.io/alpine
+dependencies: {json.dumps(named)}
+---
+image: bundle
+from: registry.example.io/scratch
+git: [{{add: /, to: /, includePaths: {json.dumps(listed["module"])}}}]
+import:
+- {{image: digests, add: /images_digests.json, to: /images_digests.json, after: setup}}
+{HOOKS.get(name, "")}{NOTES if notes else ""}
+---
+image: release-channel-version
+from: registry.example.io/scratch
+git: [{{add: /, to: /, includePaths: {files}}}]
+import: [{{image: digests, add: /version.json, to: /version.json, after: install}}]
+"""
+    )
+    project.write("werf.yaml", text)
+    project.git("init", "-q", "-b", "main")
+    project.commit()
+    before = everything(directory)
+    first = project.run("init", "--migrate")
+    if name == "storage":
+        assert first.code == 78
+        assert "it takes /docs/RELEASE_NOTES.md from digests" in first.err
+        assert {
+            path: data for path, data in everything(directory).items() if path in before
+        } == before
+        return
+    assert first.code == 0, first.err
+    assert "werf.yaml" not in everything(directory)
+    after = everything(directory)
+    again = project.run("init", "--migrate")
+    assert (again.code, everything(directory)) == (0, after), again.err
+
+
+NOTES = (
+    "- {image: digests, add: /docs/RELEASE_NOTES.md, to: /docs/RELEASE_NOTES.md, after: setup}\n"
+)
+
+
+def _taken(image: str, path: str, target: str) -> str:
+    return f"- {{image: {image}, add: {path}, to: {target}, after: setup}}\n"
+
+
+HOOKS = {
+    "dockerfile": _taken("python-dependencies", "/lib/python/dist", "/lib/python/dist"),
+    "monolith": _taken("go-hooks-artifact", "/go-hooks", "/hooks/go"),
+    "storage": _taken("go-hooks-artifact", "/go-hooks", "/hooks/go-hooks"),
+}
