@@ -59,6 +59,12 @@ class RealRegistry:
     def writes(self) -> list[tuple[str, str, int]]:
         return [request for request in self.requests() if request[0] in WRITES]
 
+    def settle(self) -> None:
+        """Wait for requests that a killed client left under way: they are logged when they end."""
+        before = -1
+        while before != (before := len(self.log.read_text(errors="replace"))):
+            time.sleep(0.2)
+
     def forget(self) -> None:
         time.sleep(0.05)
         self.mark = len(self.log.read_text(errors="replace"))

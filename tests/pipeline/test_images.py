@@ -414,6 +414,7 @@ def test_killed_at_every_write_and_run_again(
         registry.forget()
         died = built.run(str(number), *arguments(place), program=DYING)
         assert died.code == -9, f"{point}: {died.err}"
+        registry.settle()
         for image in ("backend", "frontend"):
             for tag in settled_tags(registry, f"{place}/{image}"):
                 crane("validate", "--remote", f"{registry.address}/{place}/{image}:{tag}")
