@@ -7,6 +7,7 @@ in memory; so only its reading of one header is used.
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -127,25 +128,81 @@ def entries(
 ) -> Iterator[Entry]:
     """All entries of a layer in order, gzipped or not; raises VerificationError for a broken one."""
     budget = budget or Budget()
+    for header, content in walk(chunks, budget, errors="replace"):
+        keep = header.is_file and wanted(header.name)
+        if keep and header.size > _FILE_LIMIT:
+            raise VerificationError(
+                f"a layer is broken: it holds a file of {header.size} bytes, more than any tool reads"
+            )
+        if keep:
+            budget.hold(header.size)
+        yield Entry(
+            name=header.name,
+            kind=header.kind,
+            mode=header.mode,
+            data=b"".join(content) if keep else b"",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What stands before an entry; `size` is that of its content, `link` the target of a link."""
+
+    name: str
+    kind: bytes
+    mode: int
+    size: int
+    link: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind in {tarfile.REGTYPE, tarfile.AREGTYPE}
+
+
+def walk(
+    chunks: Iterable[bytes], budget: Budget, *, errors: str = "surrogateescape"
+) -> Iterator[tuple[Header, Iterator[bytes]]]:
+    """Each entry with its content in pieces, to be read before the next one, or not at all.
+
+    `errors` says what becomes of names that are no UTF-8. Raises VerificationError for a broken layer.
+    """
     stream = _Stream(_unpacked(chunks, budget))
+    headers = _headers(stream, budget, errors)
+    while True:
+        with _told():
+            header = next(headers, None)
+            if header is None:
+                stream.drain()
+                return
+        content = _Content(stream, header.size)
+        yield header, content
+        with _told():
+            content.skip()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Whatever is wrong with a layer is told as one kind of error."""
     try:
-        yield from _entries(stream, wanted, budget)
-        stream.drain()
+        yield
     except (zlib.error, tarfile.TarError, ValueError) as error:
         raise VerificationError(f"a layer is broken: {error}") from error
 
 
-def _entries(stream: "_Stream", wanted: Callable[[str], bool], budget: Budget) -> Iterator[Entry]:
+def _headers(stream: "_Stream", budget: Budget, errors: str) -> Iterator[Header]:
     pax: dict[str, str] = {}
-    long_name = ""
+    long_name = long_link = ""
     while any(block := stream.take(_BLOCK, last=True)):
-        header = tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+        header = tarfile.TarInfo.frombuf(block, "utf-8", errors)
         if header.type in {tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}:
             data = _extension(stream, header, budget)
+            text = data.partition(b"\0")[0].decode(errors=errors)
             if header.type == tarfile.XHDTYPE:
-                pax = _pax(data)
+                pax = _pax(data, errors)
             elif header.type == tarfile.GNUTYPE_LONGNAME:
-                long_name = data.partition(b"\0")[0].decode(errors="replace")
+                long_name = text
+            else:
+                long_link = text
             continue
         size = int(pax.get("size", header.size))
         name = pax.get("path") or long_name or header.name
@@ -155,32 +212,44 @@ def _entries(stream: "_Stream", wanted: Callable[[str], bool], budget: Budget) -
         sparse = any(key.startswith("GNU.sparse.") for key in pax)
         if sparse or header.type == tarfile.GNUTYPE_SPARSE:
             raise ValueError(f"{name[:200]!r} is a sparse file")
+        if size < 0:
+            raise ValueError("it holds a file of negative size")
         if not header.isreg() and header.type in tarfile.SUPPORTED_TYPES:
             # Directories, links and devices have no content, whatever their size says.
-            size = 0
+            size = size if header.type == tarfile.XGLTYPE else 0
         budget.hold(_ENTRY_COST)
-        yield Entry(
+        yield Header(
             name=name,
             kind=header.type,
             mode=header.mode,
-            data=_content(stream, size, keep=header.isreg() and wanted(name), budget=budget),
+            size=size,
+            link=pax.get("linkpath") or long_link or header.linkname,
         )
-        pax, long_name = {}, ""
+        pax, long_name, long_link = {}, "", ""
 
 
-def _content(stream: "_Stream", size: int, *, keep: bool, budget: Budget) -> bytes:
-    if size < 0:
-        raise ValueError("it holds a file of negative size")
-    padding = -size % _BLOCK
-    if not keep:
-        stream.skip(size + padding)
-        return b""
-    if size > _FILE_LIMIT:
-        raise ValueError(f"it holds a file of {size} bytes, more than any tool reads")
-    budget.hold(size)
-    data = stream.take(size)
-    stream.skip(padding)
-    return data
+class _Content:
+    """The content of one entry in pieces; what is not read is passed over, with the padding."""
+
+    def __init__(self, stream: "_Stream", size: int) -> None:
+        self._stream = stream
+        self._left = size
+        self._padding = -size % _BLOCK
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._left:
+            raise StopIteration
+        with _told():
+            piece = self._stream.take(min(self._left, _PIECE))
+        self._left -= len(piece)
+        return piece
+
+    def skip(self) -> None:
+        self._stream.skip(self._left + self._padding)
+        self._left = 0
 
 
 def _extension(stream: "_Stream", header: tarfile.TarInfo, budget: Budget) -> bytes:
@@ -193,7 +262,7 @@ def _extension(stream: "_Stream", header: tarfile.TarInfo, budget: Budget) -> by
     return data
 
 
-def _pax(data: bytes) -> dict[str, str]:
+def _pax(data: bytes, errors: str) -> dict[str, str]:
     """Records of a pax header: `LENGTH KEY=VALUE\\n` (POSIX.1-2001, pax, extended header)."""
     records = {}
     at = 0
@@ -203,7 +272,7 @@ def _pax(data: bytes) -> dict[str, str]:
         key, equals, value = data[at + len(length) + 1 : max(end - 1, at)].partition(b"=")
         if not equals or data[end - 1 : end] != b"\n":
             raise ValueError("it holds a broken pax header")
-        records[key.decode(errors="replace")] = value.decode(errors="replace")
+        records[key.decode(errors=errors)] = value.decode(errors=errors)
         at = end
     return records
 

@@ -92,7 +92,13 @@ def _unmoved(registry: Registry, images: list[Unpacked], found: Verification) ->
 
 def _channel(registry: Registry, releases: Repository, channel: str, found: Verification) -> str:
     """The version that a channel holds, after rules 1, 2 and 14; empty where that cannot be told."""
-    image = unpack(registry, releases.tagged(channel), found, 14)
+    image = unpack(
+        registry,
+        releases.tagged(channel),
+        found,
+        14,
+        fix=f"let it hold a version: orchestrator promote VERSION {channel}",
+    )
     if image is None:
         return ""
     value = parse_json(image.files.get("version.json", b"null"), str(image.reference))

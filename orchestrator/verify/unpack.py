@@ -30,12 +30,17 @@ class Unpacked:
 
 
 def unpack(
-    registry: Registry, reference: Reference, found: Verification, rule: int
+    registry: Registry,
+    reference: Reference,
+    found: Verification,
+    rule: int,
+    *,
+    fix: str = "publish it: orchestrator build",
 ) -> Unpacked | None:
-    """The image, or None with the reason among the findings."""
+    """The image, or None with the reason among the findings; `fix` is what to do if it is not there."""
     manifest = registry.manifest(reference)
     if manifest is None:
-        found.error(rule, f"{reference} is not there", "publish it: orchestrator build")
+        found.error(rule, f"{reference} is not there", fix)
         return None
     if manifest.is_index:
         found.error(

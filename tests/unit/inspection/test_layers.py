@@ -74,43 +74,38 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         scan(Scan(), [TAR], Wanted())
     monkeypatch.undo()
     monkeypatch.setattr(layers, "MOST_BYTES", 1000)
-    with pytest.raises(VerificationError, match="a layer of more than"):
+    with pytest.raises(VerificationError, match="it unpacks to too much"):
         scan(Scan(), [TAR], Wanted())
 
 
 def test_a_header_in_the_midst_that_cannot_be_read() -> None:
     broken = TAR[:512] + b"\xff" * 512 + TAR[1024:]
-    with pytest.raises(VerificationError, match="in its midst"):
+    with pytest.raises(VerificationError, match="bad checksum"):
         scan(Scan(), [broken], Wanted())
 
 
-def sparse(size: int, *, more: int = 0) -> bytes:
-    """A file with holes as old GNU tar writes it: a map of pieces, here with none."""
+def sparse(size: int) -> bytes:
+    """A file with holes as old GNU tar writes it."""
     entry = tarfile.TarInfo("holes")
     block = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
     block[156:157] = tarfile.GNUTYPE_SPARSE
-    block[482] = more > 0
     block[483:495] = f"{size:011o} ".encode()
     block[148:156] = b" " * 8
     block[148:156] = f"{sum(block[:512]):06o}\0 ".encode()
-    return bytes(block) + (bytes(504) + b"\1" + bytes(7)) * more
+    return bytes(block)
 
 
-def test_files_with_holes_do_not_become_what_they_claim() -> None:
-    layer = sparse(8 * 1024**3 - 1) + bytes(1024)
-    assert names(scan(Scan(), [layer], Wanted())) == ["holes"]
-    for wanted in (ALL, Wanted(hashed=True), Wanted(keep=lambda _name: True)):
-        with pytest.raises(VerificationError, match="holes"):
-            scan(Scan(), [layer], wanted)
-    with pytest.raises(VerificationError, match="a header of more than"):
-        scan(Scan(), [sparse(1, more=10_000)], Wanted())
+@pytest.mark.parametrize("wanted", [Wanted(), ALL, Wanted(hashed=True)])
+def test_files_with_holes_are_refused(wanted: Wanted) -> None:
+    with pytest.raises(VerificationError, match="'holes' is a sparse file"):
+        scan(Scan(), [sparse(8 * 1024**3 - 1) + bytes(1024)], wanted)
 
 
-def test_headers_in_a_chain() -> None:
+def test_headers_in_a_chain_are_not_followed_by_recursion() -> None:
     pax = tarfile.TarInfo("x")
     pax.type = tarfile.XHDTYPE
-    with pytest.raises(VerificationError, match="a layer is broken"):
-        scan(Scan(), [pax.tobuf(tarfile.GNU_FORMAT) * 2000], Wanted())
+    layer = pax.tobuf(tarfile.GNU_FORMAT) * 5000 + tarfile.TarInfo("y").tobuf() + bytes(1024)
+    assert names(scan(Scan(), [layer], Wanted())) == ["y"]
 
 
 def test_names_that_are_no_utf8() -> None:

@@ -217,6 +217,7 @@ def test_channels(version: Version) -> None:
     version.publish()
     releases = version.repository / "release"
     assert "is not there" in told(version.found("stable"))[14]
+    assert "orchestrator promote VERSION stable" in version.found("stable").errors[0].fix
     copy(version.registry, releases.tagged(V), releases.tagged("stable"))
     found = version.found("stable")
     assert found.violations == []
