@@ -15,7 +15,7 @@ DIGESTS_FILE: Final = "images_digests.json"
 # module image (DKP: module structure); public modules ship these and little else.
 _BUNDLE: Final = frozenset(
     """
-    .helmignore Chart.lock Chart.yaml charts crds docs enabled extra_images.json hooks lib
+    .helmignore Chart.lock Chart.yaml charts crds docs enabled extra_images.json hooks
     module.yaml monitoring openapi oss.yaml package.yaml templates values.yaml
     """.split()
 )
@@ -34,6 +34,8 @@ _NOT_IN_BUNDLE: Final = (
     "*/__pycache__/*",
     "lib/python/requirements.txt",
 )
+# What hooks import; other languages' libraries are sources of something else.
+_LIBRARIES: Final = "lib/python/"
 _CONNECTORS: Final = "-_ \t"
 
 
@@ -111,7 +113,7 @@ def bundle_paths(paths: Iterable[str]) -> list[str]:
     return sorted(
         path
         for path in paths
-        if path.partition("/")[0] in _BUNDLE
+        if (path.partition("/")[0] in _BUNDLE or path.startswith(_LIBRARIES))
         and not any(fnmatchcase(path, pattern) for pattern in _NOT_IN_BUNDLE)
     )
 

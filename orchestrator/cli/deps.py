@@ -102,8 +102,8 @@ def _deps(directory: Path) -> "Deps":
 
 def _registry(directory: Path, flags: dict[str, Any]) -> "Registry":
     from orchestrator import settings
+    from orchestrator.connection import connect
     from orchestrator.process import LocalRunner
-    from orchestrator.stages.context import connect
 
     environ = dict(os.environ)
     resolved = settings.resolve(flags, environ, settings.read_file(directory))

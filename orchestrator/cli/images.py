@@ -130,10 +130,10 @@ def publish(
 
 def _of_report(asked: _Asked, path: Path) -> "tuple[tuple[Name, ...], tuple[Published, ...]]":
     from orchestrator import settings as settings_
+    from orchestrator.connection import connect
     from orchestrator.process import LocalRunner
     from orchestrator.publishing import plan, source
     from orchestrator.publishing.publish import publish
-    from orchestrator.stages.context import connect
 
     environ = dict(os.environ)
     file = settings_.read_file(asked.directory)

@@ -40,11 +40,11 @@ def form_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def reading(flags: Mapping[str, Any], *, no_cache: bool) -> Iterator["Reader"]:
     """A reader by these flags and the environment."""
+    from orchestrator.connection import connect
     from orchestrator.inspection.cache import Cache, default_directory
     from orchestrator.inspection.reader import Reader
     from orchestrator.process import LocalRunner
     from orchestrator.settings import resolve
-    from orchestrator.stages.context import connect
 
     environ = dict(os.environ)
     settings = resolve(flags, environ, None)

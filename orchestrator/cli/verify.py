@@ -39,12 +39,12 @@ def command(reference: str, deep: bool, output: str, **flags: object) -> int:
 
     Warnings and notes do not change the exit code. With @DIGEST the module image must have that one.
     """
+    from orchestrator.connection import connect
     from orchestrator.errors import UsageError
     from orchestrator.model import Reference
     from orchestrator.process import LocalRunner
     from orchestrator.redact import tame
     from orchestrator.settings import resolve
-    from orchestrator.stages.context import connect
     from orchestrator.verify import around, finding
     from orchestrator.verify.run import verify
 

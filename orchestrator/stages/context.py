@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 WORK: Final = ".orchestrator"
 LOCAL_SOURCE_PATH: Final = "modules"
-_SOON: Final = 10
 
 
 @dataclass(kw_only=True)
@@ -121,6 +120,8 @@ class Context:
 
     @cached_property
     def registry(self) -> "Registry":
+        from orchestrator.connection import connect
+
         return connect(self.settings, self.environ, self.runner)
 
     @cached_property
@@ -159,26 +160,6 @@ class Context:
         seconds = int(epoch) if epoch.isdigit() else self.snapshot.committed_at
         moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def connect(
-    settings: "Settings", environ: Mapping[str, str], runner: "Runner", *, patient: bool = True
-) -> "Registry":
-    """A client of registries as the settings say; one that is not patient asks once, and not long."""
-    from orchestrator.registry.client import Registry
-
-    given = settings["docker_config"]
-    ca_file = settings["ca_file"]
-    return Registry.connect(
-        env=environ,
-        runner=runner,
-        insecure=settings["insecure_registry"],
-        ca_file=Path(ca_file) if ca_file else None,
-        retries=settings["retries"] if patient else 0,
-        timeout=float(settings["timeout"] if patient else min(settings["timeout"], _SOON)),
-        concurrency=settings["concurrency"],
-        docker_config=Path(given) if given else None,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +263,7 @@ def _refused(
     request: Request, directory: Path, runner: "Runner", settings: "Settings", gather: Gather
 ) -> None:
     """What the registry would say, for those who mend their configuration anyhow."""
+    from orchestrator.connection import connect
     from orchestrator.stages import preflight
     from orchestrator.stages.target import module_name
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.connection import connect
 from orchestrator.errors import ConfigError
 from orchestrator.fsio import atomic_write
 from orchestrator.model import ModuleName, Repository
-from orchestrator.stages.context import WORK, connect, serve_locally, source_of
+from orchestrator.stages.context import WORK, serve_locally, source_of
 
 if TYPE_CHECKING:
     from orchestrator.process import Runner

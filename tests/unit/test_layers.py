@@ -20,6 +20,7 @@ LAYERS = (
         "bundle",
         "ci",
         "cluster",
+        "connection",
         "deps",
         "fragments",
         "git",
