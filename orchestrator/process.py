@@ -335,5 +335,6 @@ class _Listener:
 
 def _feed(stream: IO[bytes], data: bytes) -> None:
     """In a thread of its own: who does not read must not hold up a timeout."""
-    with suppress(BrokenPipeError), stream:
+    # Broken or, where the child was quicker than this thread, closed already.
+    with suppress(BrokenPipeError, ValueError), stream:
         stream.write(data)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator import process
 from orchestrator.errors import ConfigError, Interrupted, ToolMissing
 from orchestrator.process import Command, LocalRunner
 
@@ -221,6 +222,7 @@ PARENT = """
 import os, signal, sys
 from orchestrator.cli import _Signals
 from orchestrator.errors import Interrupted
+from orchestrator import process
 from orchestrator.process import Command, LocalRunner
 runner = LocalRunner(os.environ)
 signals = _Signals()
@@ -334,3 +336,12 @@ def test_the_second_signal_kills_at_once() -> None:
     assert code == 130
     assert seconds < 5
     assert gone(int(text.split()[0]))
+
+
+def test_a_child_that_has_ended_before_it_is_fed(runner: LocalRunner) -> None:
+    """No thread is left with an error, which pytest would report."""
+    for _ in range(20):
+        assert runner.run(sh("exit 0", stdin=b"x" * 10**6)).exit_code == 0
+    with Path(os.devnull).open("wb") as stream:
+        stream.close()
+        process._feed(stream, b"x")
