@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines:
         terminalreporter.section("spoiled requests")
         terminalreporter.write_line("\n".join(lines))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A storage of our own for buildah: killed builds leave containers in it, and names run out."""
+    if shutil.which("buildah") is None:
+        return
+    told = subprocess.run(
+        ["buildah", "info", "--format", "{{.store.GraphDriverName}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    root = Path(tempfile.mkdtemp(prefix="buildah-"))
+    config.add_cleanup(lambda: shutil.rmtree(root, ignore_errors=True))
+    (root / "storage.conf").write_text(
+        f'[storage]\ndriver = "{told.stdout.strip() or "vfs"}"\n'
+        f'graphroot = "{root}/graph"\nrunroot = "{root}/run"\n'
+    )
+    os.environ["CONTAINERS_STORAGE_CONF"] = str(root / "storage.conf")
 
 
 @pytest.fixture(autouse=True)

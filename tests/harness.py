@@ -223,6 +223,11 @@ class Project:
             "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "WERF_TELEMETRY": "0",
+            **{
+                name: os.environ[name]
+                for name in ("CONTAINERS_STORAGE_CONF",)
+                if name in os.environ
+            },
         }
 
     def journal(self) -> Path:

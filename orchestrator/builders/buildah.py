@@ -35,10 +35,15 @@ from orchestrator.registry.layout import push_layout
 from orchestrator.registry.transport import is_loopback
 
 _TAIL: Final = 15
+_MORE_TRIES: Final = 3
+# Of a Go program that panics.
+_CRASHED: Final = 2
+_PANIC: Final = re.compile(r"goroutine \d+ |panic: |\s*/?github\.com/containers/")
 _LOCAL: Final = "localhost/"
 _CONTENT_LABEL: Final = "io.deckhouse.orchestrator.content"
 # The first that stands in the last lines, in lower case, wins.
 _HINTS: Final = (
+    ("goroutine ", "remove what killed builds left (buildah rm --all), then run again"),
     ("no space left on device", "free some disk space (buildah rmi --prune), then run again"),
     ("supplemental groups", "give this user ids in /etc/subuid and /etc/subgid, or run as root"),
     ("graph driver", "set STORAGE_DRIVER=vfs: overlay does not work here"),
@@ -242,7 +247,14 @@ class Buildah:
 
         given = request.docker_config
         environ = {"REGISTRY_AUTH_FILE": str(given / "config.json")} if given else {}
-        outcome = self._runner.run(Command(argv=argv, cwd=scratch, env=environ), on_line=on_line)
+        command = Command(argv=argv, cwd=scratch, env=environ)
+        outcome = self._runner.run(command, on_line=on_line)
+        for _ in range(_MORE_TRIES):
+            # Two builds may choose one name for a container; buildah 1.28 then tries others, always
+            # in the same order, and crashes where containers of killed builds have taken them.
+            if outcome.exit_code != _CRASHED or not any(map(_PANIC.match, tail)):
+                break
+            outcome = self._runner.run(command, on_line=on_line)
         # The index is written last. What fails after it is the removal of stages that a container
         # uses: one of another process, or one that a killed build left, and then it always fails.
         if outcome.exit_code == 0 or (scratch / "layout" / "index.json").exists():

@@ -627,3 +627,15 @@ def test_errors_of_the_port_are_ours(work: Work) -> None:
     work.repository = Repository.parse("127.0.0.1:1/none")
     with pytest.raises(OrchestratorError):
         work.build()
+
+
+def test_a_buildah_that_crashes_is_tried_again(work: Work, tmp_path: Path) -> None:
+    """As 1.28 does where all names that it tries for a container are taken."""
+    work.image("a", "FROM scratch\nCOPY x /\n", x="1")
+    machine = stand_in(tmp_path / "tools", "goroutine 9 [running]:")
+    script = tmp_path / "tools" / "buildah"
+    script.write_text(script.read_text().replace("exit 125", f"echo >> {tmp_path}/tries; exit 2"))
+    with pytest.raises(BuildFailed, match="exit code 2") as caught:
+        work.build(machine=machine)
+    assert "buildah rm --all" in str(caught.value.hint)
+    assert len((tmp_path / "tries").read_text().splitlines()) == 4
