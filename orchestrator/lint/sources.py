@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
-from orchestrator import module
+from orchestrator import module, werf_config
 from orchestrator.deps import basemap
 from orchestrator.lint.werf import Config, read_config
 from orchestrator.model import is_release
@@ -100,6 +100,18 @@ class Sources:
         if not self.base_maps or None in self.base_maps.values():
             return None
         return frozenset().union(*(basemap.keys(data or b"") for data in self.base_maps.values()))
+
+    @cached_property
+    def generated(self) -> werf_config.Sources:
+        """What a werf config would be generated from; raises ConfigError for a map that is none."""
+        return werf_config.collect(
+            self.tree,
+            self.directory or Path(),
+            self.examined.module,
+            self.shape,
+            args={},
+            values=self.values,
+        )
 
     @cached_property
     def config(self) -> Config:

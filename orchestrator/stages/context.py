@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
     from orchestrator.shape import Import, Shape
     from orchestrator.version import Chosen
+    from orchestrator.werf_config import Sources
 
 WORK: Final = ".orchestrator"
 LOCAL_SOURCE_PATH: Final = "modules"
@@ -92,17 +93,25 @@ class Context:
         return self.releases.tagged(self.version)
 
     @cached_property
+    def config_sources(self) -> "Sources":
+        """Everything that a werf config is made from, read once."""
+        from orchestrator import werf_config
+
+        return werf_config.collect(
+            self.tree,
+            self.directory,
+            self.module,
+            self.shape,
+            args=self.settings["build_args"],
+            values=self.settings["build_values"],
+        )
+
+    @property
     def imports(self) -> "tuple[Import, ...]":
         """Files of built images that the module image takes; a config of the module's own takes its own."""
-        from orchestrator import hooks
-
         if self.own_config is not None:
             return self.shape.imports or ()
-
-        def read(path: str) -> str:
-            return self.tree.read(path).decode(errors="replace")
-
-        return hooks.detect(set(self.tree.paths()), self.shape, read).imports
+        return self.config_sources.hooks.imports
 
     @property
     def target(self) -> str:

@@ -20,28 +20,16 @@ class Rendered(Result):
     written: bool = True
 
 
-def sources(ctx: Context) -> werf_config.Sources:
-    """Everything that the config is made from."""
-    return werf_config.collect(
-        ctx.tree,
-        ctx.directory,
-        ctx.module,
-        ctx.shape,
-        args=ctx.settings["build_args"],
-        values=ctx.settings["build_values"],
-    )
-
-
 def config(ctx: Context) -> werf_config.WerfConfig:
     """The werf config of the module, and what it needs to be allowed."""
-    return werf_config.make(sources(ctx))
+    return werf_config.make(ctx.config_sources)
 
 
 def inputs(ctx: Context, _results: Results) -> Inputs:
     if ctx.own_config is not None:
         own = ctx.tree.id_of(ctx.own_config) or ""
         return Inputs(values={"config": ctx.own_config, "content": own})
-    return Inputs(values=sources(ctx).hashes())
+    return Inputs(values=ctx.config_sources.hashes())
 
 
 def run(ctx: Context, _results: Results, tell: Tell) -> Rendered:

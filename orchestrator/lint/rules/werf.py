@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from orchestrator import giterminism, werf_config, yamldoc
@@ -204,7 +203,7 @@ def generated_config(sources: Sources) -> Iterator[Finding]:
     """Everything for which a werf config cannot be rendered from fragments and settings."""
     if not sources.own_werf:
         try:
-            _generated(sources)
+            werf_config.make(sources.generated)
         except ConfigError as error:
             yield from error.findings
 
@@ -215,22 +214,9 @@ def generated_giterminism(sources: Sources) -> Iterator[Finding]:
         return
     committed = sources.files.get(_GITERMINISM)
     try:
-        lacks = giterminism.lacking(committed or b"{}", _generated(sources).giterminism)
+        wanted = werf_config.make(sources.generated).giterminism
+        lacks = giterminism.lacking(committed or b"{}", wanted)
     except ConfigError:
         return
     for each in lacks if committed is not None else ():
         yield Finding(_GITERMINISM, 0, f"it lacks {each}")
-
-
-def _generated(sources: Sources) -> werf_config.WerfConfig:
-    directory = sources.directory or Path()
-    return werf_config.make(
-        werf_config.collect(
-            sources.tree,
-            directory,
-            sources.examined.module,
-            sources.shape,
-            args={},
-            values=sources.values,
-        )
-    )
