@@ -104,5 +104,5 @@ def as_json(survey: Survey, found: list[Row]) -> dict[str, Any]:
         "repository": str(survey.repository),
         "channels": channels,
         "versions": list(reversed(survey.published)),
-        "unpaired": sorted(filter(is_release, survey.modules ^ survey.releases), key=precedence),
+        "unpaired": survey.unpaired,
     }

@@ -3,7 +3,6 @@
 The same engine as a build: a killed move goes on where it was, and what is there is not sent again.
 """
 
-import datetime
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from orchestrator.events import Tell
 from orchestrator.fsio import canonical_json, sha256
 from orchestrator.model import Channel, Digest, Repository
 from orchestrator.registry.client import Registry
+from orchestrator.stages.pipeline import now
 from orchestrator.verify.run import verify
 
 # Rules without which a cluster that follows the channel meets something that is not there, or not it.
@@ -157,9 +157,5 @@ def move(ctx: Move, channels: Sequence[Channel], work: Path, tell: Tell) -> Outc
             journal=journal,
             root=work.parent,
             selection=Selection(),
-            clock=_now,
+            clock=now,
         ).execute(tell)
-
-
-def _now() -> str:
-    return datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,6 +8,7 @@ from orchestrator import yamldoc
 from orchestrator.model import Channel, Digest, Reference, Repository, is_release, precedence
 from orchestrator.registry.client import Registry
 from orchestrator.registry.manifest import parse_json
+from orchestrator.stages.published import CREATED
 from orchestrator.verify.finding import Verification
 from orchestrator.verify.unpack import unpack
 
@@ -41,6 +42,11 @@ class Survey:
         """Release versions with both images, lowest first."""
         whole = self.modules & self.releases
         return sorted(filter(is_release, whole), key=precedence)
+
+    @property
+    def unpaired(self) -> list[str]:
+        """Release versions that have one image of both, lowest first."""
+        return sorted(filter(is_release, self.modules ^ self.releases), key=precedence)
 
     def version(self, channel: Channel) -> str:
         held = self.channels.get(channel)
@@ -82,7 +88,7 @@ def read_release(registry: Registry, reference: Reference) -> Release | None:
     return Release(
         digest=image.digest,
         version=version,
-        created=annotations.get("org.opencontainers.image.created"),
+        created=annotations.get(CREATED),
         bridges=_bridges(image.files.get("module.yaml", b"")),
     )
 

@@ -133,12 +133,7 @@ def table(report: "Mapping[str, Any]") -> str:
         if key in report:
             image = report[key]
             rows.append((name, image["tag"], _digest(image), _size(image), "", ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines)
+    return "\n".join(options.columns(rows))
 
 
 def _short(tag: str) -> str:

@@ -49,7 +49,6 @@ def command(repository: str | None, directory: Path, output: str, **flags: Any) 
 
 def _text(survey: "Survey", rows: "list[Row]") -> str:
     from orchestrator.channels.matrix import age
-    from orchestrator.model import is_release, precedence
 
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     now = float(epoch) if epoch.isdigit() else time.time()
@@ -66,16 +65,11 @@ def _text(survey: "Survey", rows: "list[Row]") -> str:
                 "; ".join([*broken, *row.notes]),
             )
         )
-    widths = [max(len(line[column]) for line in cells) for column in range(4)]
-    lines = [
-        "  ".join([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[4]]).rstrip()
-        for line in cells
-    ]
+    lines = options.columns(cells)
     newest = list(reversed(survey.published))
     more = f" and {len(newest) - _SHOWN} more" if len(newest) > _SHOWN else ""
     lines += ["", f"versions  {', '.join(newest[:_SHOWN]) or 'none'}{more}"]
-    unpaired = sorted(filter(is_release, survey.modules ^ survey.releases), key=precedence)
-    for version in unpaired:
+    for version in survey.unpaired:
         lacks = "release" if version in survey.modules else "module image"
         lines.append(f"BROKEN    {version} has no {lacks}: orchestrator build --tag {version}")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Options that verbs share, made from the table of settings, and what they open."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,10 +57,7 @@ def some_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Those that say which module in which source, and how to reach it."""
-    for option in reversed(OPTIONS):
-        if option.name in {"source", "name", *_OF_REGISTRIES}:
-            command = _click_option(option)(command)
-    return directory_option(command)
+    return directory_option(some_settings("source", "name", *_OF_REGISTRIES)(command))
 
 
 def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -220,3 +217,12 @@ def print_json(value: Mapping[str, Any]) -> None:
     from orchestrator.fsio import pretty_json
 
     click.echo(pretty_json(value), nl=False)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line a row, its cells left-aligned, two blanks apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -9,6 +9,7 @@ import click
 from orchestrator.cli import options
 
 if TYPE_CHECKING:
+    from orchestrator.channels.guards import Guard
     from orchestrator.channels.survey import Release, Survey
     from orchestrator.model import Channel
     from orchestrator.stages.target import Target
@@ -95,19 +96,15 @@ def command(
     Nothing is moved where a guard refuses; each guard names the flag that overrides it. Channels:
     alpha, beta, early-access, stable, rock-solid, lts.
     """
-    from orchestrator.channels.guards import Guard, refusals
-    from orchestrator.channels.survey import read_release, survey
+    from orchestrator.channels.guards import Guard
+    from orchestrator.channels.survey import survey
 
     wanted = parse_channels(channels)
     repository, tag = split(version)
     allowed = {guard for guard in Guard if guard and flags.pop(f"allow_{guard.replace('-', '_')}")}
     with options.opened_target(directory, flags, repository=repository) as target:
         held = survey(target.registry, target.repository)
-        there = tag in held.releases
-        reference = (target.repository / "release").tagged(tag)
-        release = read_release(target.registry, reference) if there else None
-        refuse(refusals(tag, wanted, held, release, in_order=in_order, allowed=allowed))
-        assert release is not None  # noqa: S101  a version that is not there was refused
+        release = permitted(target, held, tag, wanted, allowed, in_order=in_order)
         move(target, held, tag, release, wanted, ignored, output, log_format, dry_run=dry_run)
 
 
@@ -135,16 +132,32 @@ def parse_channels(names: Sequence[str]) -> "list[Channel]":
     return [channel for channel in Channel if channel in names]
 
 
-def refuse(found: "Sequence[object]") -> None:
-    """Raise all refusals at once."""
+def permitted(
+    target: "Target",
+    held: "Survey",
+    version: str,
+    channels: "Sequence[Channel]",
+    allowed: "set[Guard]",
+    *,
+    in_order: bool,
+) -> "Release":
+    """The release image of the version; raises with all that stands against moving the channels."""
+    from orchestrator.channels.guards import refusals
+    from orchestrator.channels.survey import read_release
     from orchestrator.errors import OrchestratorError
 
+    reference = (target.repository / "release").tagged(version)
+    there = version in held.releases
+    release = read_release(target.registry, reference) if there else None
+    found = refusals(version, channels, held, release, in_order=in_order, allowed=allowed)
     if found:
         raise OrchestratorError(
             "refused: no channel was moved",
             details="\n".join(map(str, found)),
             hint="see what the channels hold with: orchestrator channels",
         )
+    assert release is not None  # noqa: S101  a version that is not there was refused
+    return release
 
 
 def move(

@@ -40,19 +40,16 @@ def command(
 
     Clusters that have installed the higher version keep it: a channel stops further ones only.
     """
-    from orchestrator.channels.guards import Guard, refusals
-    from orchestrator.channels.survey import read_release, survey
+    from orchestrator.channels.guards import Guard
+    from orchestrator.channels.survey import survey
 
     (name,) = promote.parse_channels([channel])
     with options.opened_target(directory, flags) as target:
         held = survey(target.registry, target.repository)
         tag = version or _lower(name, held)
         _must_be_lower(name, tag, held)
-        reference = (target.repository / "release").tagged(tag)
-        release = read_release(target.registry, reference) if tag in held.releases else None
         allowed = {Guard.DOWNGRADE}
-        promote.refuse(refusals(tag, [name], held, release, in_order=False, allowed=allowed))
-        assert release is not None  # noqa: S101  a version that is not there was refused
+        release = promote.permitted(target, held, tag, [name], allowed, in_order=False)
         promote.move(
             target, held, tag, release, [name], ignored, output, log_format, dry_run=dry_run
         )

@@ -21,7 +21,8 @@ REPORT: Final = "report.json"
 WERF_REPORT: Final = "images_tags_werf.json"
 
 
-def _now() -> str:
+def now() -> str:
+    """The time for the journal, in RFC 3339."""
     return datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -41,7 +42,7 @@ def pipeline(ctx: Context, selection: Selection, *, repair: bool, tell: Tell) ->
         journal=journal,
         root=ctx.directory,
         selection=selection,
-        clock=_now,
+        clock=now,
     )
 
 

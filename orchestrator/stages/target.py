@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.connection import connect
 from orchestrator.errors import ConfigError
-from orchestrator.fsio import atomic_write
 from orchestrator.model import ModuleName, Repository
-from orchestrator.stages.context import WORK, serve_locally, source_of
+from orchestrator.stages.context import WORK, make_work_directory, serve_locally, source_of
 
 if TYPE_CHECKING:
     from orchestrator.process import Runner
@@ -32,11 +31,9 @@ class Target:
 
     @property
     def work(self) -> Path:
-        """The work directory, which ignores itself."""
-        ignore = self.directory / WORK / ".gitignore"
-        if not ignore.exists():
-            atomic_write(ignore, b"*\n")
-        return ignore.parent
+        """The work directory, made where it is not there."""
+        make_work_directory(self.directory)
+        return self.directory / WORK
 
 
 @contextmanager
