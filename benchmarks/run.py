@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.harness import Project, RealRegistry, make_project, real_registry  # noqa: E402
+from tests.harness import Project, RealRegistry, make_project, real_registry  # noqa: E402  the path to it is set above
 
 INSTALLED = Path(sys.executable).with_name("orchestrator")
 PROGRAM = (str(INSTALLED),) if INSTALLED.exists() else (sys.executable, "-m", "orchestrator")

@@ -77,7 +77,7 @@ def faulty_proxy(upstream: str) -> Iterator[FaultyProxy]:
                     headers.append((name, "sha256:" + "0" * 64))
                 self._answer(status, headers, answer)
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815
+        do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815  names of http.server
 
         def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             connection = http.client.HTTPConnection(upstream, timeout=30)

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.fsio import sha256
 from orchestrator.model import Repository
 from orchestrator.registry.client import Registry
-from orchestrator.registry.image import LayerFile, assemble, push
+from orchestrator.registry.image import Image, LayerFile, assemble, push
 from tests.harness import RealRegistry, real_registry
 from tests.unit.registry.conftest import connect
 
@@ -64,7 +64,7 @@ def publish(
         )
 
 
-def _image(files: dict[str, str], created: str | None = None):  # type: ignore[no-untyped-def]
+def _image(files: dict[str, str], created: str | None = None) -> Image:
     layer = [LayerFile(path=path, data=text.encode()) for path, text in files.items()]
     annotations = {"org.opencontainers.image.created": created} if created else {}
     return assemble(layer, annotations=annotations, created=None)

@@ -3,6 +3,8 @@
 import io
 import json
 import tarfile
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -21,7 +23,7 @@ Layer = dict[str, str | None]
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRegistry]:
     with real_registry(tmp_path_factory.mktemp("registry")) as registry:
         yield registry
 
@@ -37,7 +39,7 @@ def pushed(client: Registry, real: RealRegistry, *layers: Layer) -> Reference:
     described = []
     for blob in blobs:
         digest = Digest(sha256(blob))
-        client.put_blob(repository, digest, len(blob), lambda blob=blob: [blob])  # type: ignore[misc]
+        client.put_blob(repository, digest, len(blob), partial(list, (blob,)))
         described.append({"digest": digest, "size": len(blob), "mediaType": "application/x"})
     manifest = canonical_json(
         {

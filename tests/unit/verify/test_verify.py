@@ -135,9 +135,9 @@ def test_nothing_is_wrong(version: Version) -> None:
     ],
 )  # fmt: skip
 def test_contents(version: Version, rule: int, files: dict[str, bytes | None], says: str) -> None:
-    for path, data in files.items():
-        place = version.release if path.startswith("release/") else version.module
-        path = path.removeprefix("release/")  # noqa: PLW2901
+    for name, data in files.items():
+        place = version.release if name.startswith("release/") else version.module
+        path = name.removeprefix("release/")
         if data is None:
             del place[path]
         else:
